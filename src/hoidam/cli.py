@@ -1,0 +1,370 @@
+"""The command line: parses, calls a worker, prints, and turns failures into exit codes.
+
+Exit codes: 0 all done; 1 the command could not be carried out; 2 wrong usage; 3 done, but some inputs failed.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+
+import hoidam
+from hoidam.errors import HoidamError
+
+if TYPE_CHECKING:
+    from hoidam.document import Annotated as Gold
+    from hoidam.ingest.readers import Failure
+    from hoidam.labels import LabelScheme
+
+FAILED, SOME_FAILED = 1, 3
+LABELS = Path("annotations/labels.toml")
+
+app = typer.Typer(
+    help="Tag who, where and on what in Vietnamese news about cooperation across a border.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+gold_app = typer.Typer(help="Work on annotated articles: check, count, exchange.", no_args_is_help=True)
+encoder_app = typer.Typer(help="Prepare pre-trained encoders.", no_args_is_help=True)
+app.add_typer(gold_app, name="gold")
+app.add_typer(encoder_app, name="encoder")
+
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda or cuda:1.")]
+Labels = Annotated[Path, typer.Option(help="The label scheme.", show_default=True)]
+ArticleFiles = Annotated[list[Path], typer.Option("--articles", help="Files with the articles' texts; repeatable.")]
+GoldFiles = Annotated[list[Path], typer.Option("--gold", help="Gold files; repeatable.")]
+MetaKey = Annotated[str, typer.Option("--by", help="The meta key to count by.")]
+TextColumn = Annotated[str, typer.Option(help="The field that holds a record's text.")]
+IdColumn = Annotated[str, typer.Option(help="The field that holds a record's id.")]
+
+
+def main() -> NoReturn:
+    """Run the command line; every expected failure is one message on standard error."""
+    try:
+        app()
+    except HoidamError as error:
+        _say(f"hoidam: {error}")
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        _say("hoidam: stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(FAILED)
+    sys.exit(0)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"hoidam {hoidam.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as training/quick.toml.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The run folder; by default runs/NAME beside the recipe.", show_default=False)
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Fine-tune an encoder by a recipe into a run folder: model, recipe, provenance, curves, dev scores."""
+    from hoidam.train.recipe import read_recipe
+
+    settings = read_recipe(recipe, changes=changes or [])
+    from hoidam.train.run import train as run_training
+
+    folder = output or recipe.parent / "runs" / settings.name
+    model = run_training(settings, folder=folder, resume=resume, device=device)
+    _say(f"model: {model}")
+    _print_report_table(folder / "dev.json", title="Scores on dev")
+
+
+@app.command()
+def evaluate(
+    gold: GoldFiles,
+    articles: ArticleFiles,
+    model: Annotated[Path | None, typer.Option(help="Tag the articles with this model, then score.")] = None,
+    tagged: Annotated[Path | None, typer.Option(help="Score this tagged file.")] = None,
+    labels: Labels = LABELS,
+    report: Annotated[Path | None, typer.Option(help="Write report.json and report.md into this folder.")] = None,
+    examples: Annotated[int, typer.Option(help="Errors of each kind to show in the report; none for a test part.")] = 0,
+    force: Force = False,
+    device: Device = "auto",
+) -> None:
+    """Score spans and categories against gold, with intervals over articles."""
+    if (model is None) == (tagged is None):
+        raise typer.BadParameter("give either --model or --tagged")
+    from hoidam.tag.scoring import score_files
+
+    result = score_files(
+        gold=gold, articles=articles, labels=labels, model=model, tagged=tagged, device=device, examples=examples
+    )
+    _print_table(result, title="Scores")
+    if report is not None:
+        from hoidam.evaluate import write_report
+
+        for path in write_report(report, report=result, force=force):
+            _say(f"report: {path}")
+
+
+@app.command()
+def tag(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for one text.")],
+    model: Annotated[Path, typer.Option(help="The model folder.")],
+    output: Annotated[
+        Path | None, typer.Option(help="A .jsonl, .csv or .parquet file; without it JSON lines go to standard output.")
+    ] = None,
+    force: Force = False,
+    device: Device = "auto",
+    text_column: TextColumn = "text",
+    id_column: IdColumn = "id",
+) -> None:
+    """Tag articles: spans with scores on the input's own offsets, and the article's categories."""
+    from hoidam.files import refuse_overwrite
+    from hoidam.ingest.readers import Columns, discover, read_found
+
+    found = discover(inputs)
+    if output is not None:
+        refuse_overwrite(output, force=force)
+    from hoidam.tag.batch import tag_items
+    from hoidam.tag.tagger import Tagger
+
+    tagger = Tagger.load(model, device=device)
+    with _progress("tagging") as step:
+
+        def on_item(failure: "Failure | None") -> None:
+            step()
+            if failure is not None:
+                _say(f"failed: {failure.error}")
+
+        summary = tag_items(
+            read_found(found, columns=Columns(text_column, id_column)),
+            tagger=tagger,
+            output=output,
+            stream=sys.stdout,
+            force=force,
+            on_item=on_item,
+        )
+    passed = f"; {found.passed_over} files of other kinds passed over" if found.passed_over else ""
+    failed = f"; {summary.failed} failed" + (f", listed in {summary.errors}" if summary.errors else "")
+    _say(f"{summary.tagged} articles tagged, {summary.spans} spans{failed if summary.failed else ''}{passed}")
+    if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def view(
+    tagged: Annotated[Path, typer.Argument(help="A .jsonl file that `hoidam tag` wrote.")],
+    output: Annotated[Path, typer.Option(help="The page to write.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="What was tagged; by default the files that the records name as their source."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write one self-contained page that shows tagged articles with their spans."""
+    from hoidam.tag.view import view as write_page
+
+    write_page(tagged, inputs=inputs or [], output=output, force=force)
+    _say(f"page: {output}")
+
+
+@app.command()
+def ingest(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, folders, globs, or -.")],
+    output: Annotated[Path, typer.Option(help="The .jsonl file of articles to write.")],
+    deduplicate: Annotated[
+        Literal["none", "exact", "near"], typer.Option(help="Leave out articles that say the same as an earlier one.")
+    ] = "none",
+    force: Force = False,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = "id",
+) -> None:
+    """Turn pages and files into stored articles: NFC, line feeds, one JSON object a line."""
+    from hoidam.ingest.store import ingest as store
+
+    summary = store(
+        inputs,
+        output=output,
+        deduplicate=None if deduplicate == "none" else deduplicate,
+        text_column=text_column,
+        id_column=id_column,
+        force=force,
+    )
+    _say(f"{summary.written} articles written, {summary.duplicates} left out as copies, {summary.failed} failed")
+    if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@encoder_app.command("prepare")
+def encoder_prepare(
+    source: Annotated[str, typer.Argument(metavar="SPEC", help="A hub id, a folder, or `embedded`.")],
+    output: Annotated[Path, typer.Option(help="The folder to write.")],
+    force: Force = False,
+) -> None:
+    """Write an encoder and its tokenizer as a local folder in safetensors."""
+    from hoidam.encode.prepare import prepare
+
+    prepare(source, output, force=force)
+    _say(f"encoder: {output}")
+
+
+@gold_app.command("check")
+def gold_check(
+    gold: GoldFiles,
+    articles: ArticleFiles,
+    labels: Labels = LABELS,
+    checks: Annotated[Path | None, typer.Option(help="Rules and listed exceptions of this corpus.")] = None,
+) -> None:
+    """Find what a program can find wrong in annotations: article, offset, words, what is wrong, what to do."""
+    from hoidam.gold.check import check
+    from hoidam.gold.checks import read_checks
+
+    annotated, scheme = _read_gold(gold, articles, labels)
+    findings = check(annotated, scheme=scheme, checks=read_checks(checks, scheme=scheme) if checks else None)
+    for finding in findings:
+        place = f"{finding.article}:{finding.offset}: {finding.rule}"
+        print(f"{place}: {finding.snippet!r}: {finding.message}. {finding.cure}")
+    _say(f"{len(annotated)} articles checked, {len(findings)} findings")
+    if findings:
+        raise typer.Exit(FAILED)
+
+
+@gold_app.command("stats")
+def gold_stats(gold: GoldFiles, articles: ArticleFiles, labels: Labels = LABELS, key: MetaKey = "outlet") -> None:
+    """Count a corpus, one part a gold file: articles, words, spans, categories, mentions not seen in train."""
+    from hoidam.gold.stats import render_markdown, stats
+
+    parts = {path.stem: _read_gold([path], articles, labels) for path in gold}
+    scheme = next(iter(parts.values()))[1]
+    print(render_markdown(stats({name: part for name, (part, _) in parts.items()}, scheme=scheme, key=key)), end="")
+
+
+@gold_app.command("import")
+def gold_import(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with annotated articles.")],
+    articles: Annotated[Path, typer.Option(help="The .jsonl file of articles to write.")],
+    gold: Annotated[Path, typer.Option(help="The .jsonl file of gold to write.")],
+    form: Annotated[Literal["inline"], typer.Option("--format", help="How the files are marked.")] = "inline",
+    labels: Labels = LABELS,
+    force: Force = False,
+) -> None:
+    """Turn marked files into articles and gold."""
+    from hoidam.gold.inline import import_inline
+    from hoidam.labels import read_labels
+
+    found = import_inline(files, scheme=read_labels(labels), articles=articles, gold=gold, force=force)
+    _say(f"{len(found)} articles, {sum(len(one.spans) for one in found)} spans: {articles}, {gold}")
+
+
+@gold_app.command("export")
+def gold_export(
+    gold: GoldFiles,
+    articles: ArticleFiles,
+    output: Annotated[Path, typer.Option(help="The file to write.")],
+    form: Annotated[Literal["inline"], typer.Option("--format", help="How to mark the text.")] = "inline",
+    labels: Labels = LABELS,
+    force: Force = False,
+) -> None:
+    """Write gold as marked text, to be read or edited by a person and imported again."""
+    from hoidam.gold.inline import export_inline
+    from hoidam.labels import read_labels
+
+    found = export_inline(gold, articles=articles, scheme=read_labels(labels), output=output, force=force)
+    _say(f"{len(found)} articles: {output}")
+
+
+@gold_app.command("split")
+def gold_split(
+    gold: GoldFiles,
+    articles: ArticleFiles,
+    output: Annotated[Path, typer.Option(help="The folder for articles/ and gold/ of train, dev and test.")],
+    dev: Annotated[int, typer.Option(help="Articles in dev.")],
+    test: Annotated[int, typer.Option(help="Articles in test.")],
+    seed: Annotated[int, typer.Option(help="The seed of the split.")] = 1,
+    labels: Labels = LABELS,
+    force: Force = False,
+) -> None:
+    """Divide a corpus into train, dev and test, by article and near-duplicate, alike in outlets and categories."""
+    from hoidam.files import write_json_lines
+    from hoidam.gold.split import PARTS, split
+
+    annotated, _ = _read_gold(gold, articles, labels)
+    parts = split(annotated, seed=seed, dev=dev, test=test)
+    for part in PARTS:
+        chosen = [one for one in annotated if parts.part_of[one.id] == part]
+        write_json_lines(output / "articles" / f"{part}.jsonl", (one.article.to_dict() for one in chosen), force=force)
+        write_json_lines(output / "gold" / f"{part}.jsonl", (one.to_dict() for one in chosen), force=force)
+        _say(f"{part}: {len(chosen)} articles")
+    _say(f"near-duplicates across parts: {parts.crossing_duplicates}")
+
+
+@gold_app.command("agree")
+def gold_agree(
+    first: Annotated[Path, typer.Argument(help="One annotator's gold.")],
+    second: Annotated[Path, typer.Argument(help="The other's, on some of the same articles.")],
+    articles: ArticleFiles,
+    labels: Labels = LABELS,
+) -> None:
+    """Say how far two annotators agree on the articles that both have done."""
+    from hoidam.gold.agree import agree, render_markdown
+
+    (one, scheme), (other, _) = (_read_gold([path], articles, labels) for path in (first, second))
+    print(render_markdown(agree(one, other, scheme=scheme)), end="")
+
+
+def _read_gold(gold: list[Path], articles: list[Path], labels: Path) -> "tuple[list[Gold], LabelScheme]":
+    from hoidam.document import read_articles, read_gold
+    from hoidam.labels import read_labels
+
+    scheme = read_labels(labels)
+    return read_gold(gold, read_articles(articles), scheme), scheme
+
+
+def _progress(what: str) -> Any:
+    from hoidam.progress import progress
+
+    return progress(what)
+
+
+def _print_report_table(path: Path, *, title: str) -> None:
+    from hoidam.evaluate import read_report
+
+    _print_table(read_report(path), title=title)
+
+
+def _print_table(report: dict[str, Any], *, title: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from hoidam.evaluate import render_table
+
+    header, *rows = render_table(report)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for index, name in enumerate(header):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -1,0 +1,110 @@
+"""From scores to spans: window scores merged to one row a word, legal tag sequences, spans with scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hoidam.encode.tags import BEGIN, INSIDE, OUTSIDE, TAG_COUNT, read_tags
+from hoidam.encode.windows import Window
+
+_ILLEGAL = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleScores:
+    """The network's word on one article.
+
+    *Shapes:* `tags` [words, types, 3] log-probabilities; `categories` [words, categories] logits and `article`
+    [categories] probabilities, both empty on the last axis where the scheme has no categories.
+    """
+
+    tags: np.ndarray
+    categories: np.ndarray
+    article: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class WordSpan:
+    """A span over words `start` to `end` (exclusive) of the type with index `type`; `score` from 0 to 1."""
+
+    start: int
+    end: int
+    type: int
+    score: float
+
+
+def merge_windows(
+    windows: Sequence[Window],
+    *,
+    tags: Sequence[np.ndarray],
+    categories: Sequence[np.ndarray],
+    article: Sequence[np.ndarray],
+) -> ArticleScores:
+    """Take each word's scores from the window that owns it, and each category's highest article score.
+
+    *Shapes*, per window, logits: `tags` [words, types, 3]; `categories` [words, categories]; `article` [categories].
+    """
+    owned = [slice(window.own_start - window.start, window.own_end - window.start) for window in windows]
+    return ArticleScores(
+        tags=log_softmax(np.concatenate([scores[part] for scores, part in zip(tags, owned, strict=True)])),
+        categories=np.concatenate([scores[part] for scores, part in zip(categories, owned, strict=True)]),
+        article=1.0 / (1.0 + np.exp(-np.max(np.stack(article), axis=0))),
+    )
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities over the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def best_tags(log_probabilities: np.ndarray) -> np.ndarray:
+    """The most probable legal BIO row: no INSIDE at the start or after OUTSIDE.
+
+    *Shapes:* [words, 3] -> [words]. Where the best tag of every word already makes a legal row it is the answer;
+    otherwise Viterbi finds it.
+    """
+    greedy = log_probabilities.argmax(axis=-1)
+    before = np.concatenate([[OUTSIDE], greedy[:-1]])
+    if not bool(((greedy == INSIDE) & (before == OUTSIDE)).any()):
+        return np.asarray(greedy)
+    return _viterbi(log_probabilities)
+
+
+def _viterbi(log_probabilities: np.ndarray) -> np.ndarray:
+    words = len(log_probabilities)
+    back = np.zeros((words, TAG_COUNT), dtype=np.int64)
+    score = log_probabilities[0].copy()
+    score[INSIDE] = _ILLEGAL
+    for word in range(1, words):
+        best = int(score.argmax())
+        inside = BEGIN if score[BEGIN] >= score[INSIDE] else INSIDE
+        back[word] = (best, best, inside)
+        score = log_probabilities[word] + (score[best], score[best], score[inside])
+    tags = np.empty(words, dtype=np.int64)
+    tags[-1] = score.argmax()
+    for word in range(words - 1, 0, -1):
+        tags[word - 1] = back[word, tags[word]]
+    return tags
+
+
+def find_spans(scores: ArticleScores) -> list[WordSpan]:
+    """Every span of the most probable legal rows, by start, end and type.
+
+    A span's score is the geometric mean of the probabilities of its words' tags and of its ending where it does.
+    """
+    found = []
+    for kind in range(scores.tags.shape[1]):
+        layer = scores.tags[:, kind]
+        for start, end in read_tags(best_tags(layer)):
+            parts = [layer[start, BEGIN], *layer[start + 1 : end, INSIDE]]
+            if end < len(layer):
+                parts.append(np.log1p(-min(np.exp(layer[end, INSIDE]), 1 - 1e-12)))
+            found.append(WordSpan(start, end, kind, float(np.exp(np.mean(parts)))))
+    return sorted(found, key=lambda span: (span.start, span.end, span.type))
+
+
+def span_categories(scores: ArticleScores, span: WordSpan) -> np.ndarray:
+    """Probabilities of a span's categories: the softmax of its words' mean logits. *Shape:* [categories]."""
+    return np.asarray(np.exp(log_softmax(scores.categories[span.start : span.end].mean(axis=0))))

@@ -1,0 +1,426 @@
+"""Inputs as a stream of documents: text, HTML, JSON lines, CSV and Parquet, from files or standard input.
+
+What cannot be read becomes one `Failure` that says where and what to do, and reading goes on. Records are streamed, so
+that memory holds a few articles and not a file of them; only ids are kept.
+"""
+
+import csv
+import datetime
+import io
+import itertools
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+from hoidam.errors import DataError
+from hoidam.files import parse_json_line, read_text
+from hoidam.ingest.discover import KINDS, STDIN, Failure, Found, discover, name_files, printable, unreadable
+
+__all__ = ["Columns", "Document", "Failure", "Found", "Item", "discover", "read_found", "read_inputs"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_VISIBLE = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_OPTIONAL = ("title", "url", "date", "source")
+_CSV_FIELD_LIMIT = 1 << 26
+_PARQUET_ROWS = 64
+_HEADLINE_LINES, _HEADLINE_WORDS = 5, 4
+_NAME_COLUMN = "Name the column that holds the texts"
+_TO_UTF8 = "Convert it first, for example with `iconv -f LATIN1 -t UTF-8`"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One input text exactly as it was given, to whose code points all offsets refer.
+
+    Of an HTML page, `text` is what was extracted from it. `source` is the file, with the line or row of a record;
+    `origin` is the `source` that a record names itself; `body` is where a record says that the article's body lies.
+    """
+
+    id: str
+    text: str
+    source: str
+    body: tuple[int, int] | None = None
+    title: str | None = None
+    url: str | None = None
+    date: str | None = None
+    origin: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The fields of a record that hold its text and its id."""
+
+    text: str = "text"
+    id: str = "id"
+
+
+Item = Document | Failure
+
+
+def read_inputs(
+    inputs: Sequence[str | Path],
+    *,
+    text_column: str = "text",
+    id_column: str = "id",
+    stdin_format: Literal["text", "jsonl"] = "text",
+    stdin: BinaryIO | None = None,
+) -> Iterator[Item]:
+    """Discover and read inputs: one Document or Failure an article, no id twice among the documents.
+
+    A text or HTML file's id is its name without the suffix, with its folder where two collide; a record without an id
+    gets `<file>-<line>` (JSON lines) or `<file>-<row>` (CSV, Parquet). Columns other than id, text, title, url, date,
+    source, body and meta are not read.
+    """
+    found = discover(inputs)
+    if found.passed_over:
+        _log.warning("passed over %d files that are not %s", found.passed_over, KINDS)
+    return read_found(found, columns=Columns(text_column, id_column), stdin_format=stdin_format, stdin=stdin)
+
+
+def read_found(
+    found: Found,
+    *,
+    columns: Columns | None = None,
+    stdin_format: Literal["text", "jsonl"] = "text",
+    stdin: BinaryIO | None = None,
+) -> Iterator[Item]:
+    """Read what `discover` found: its failures first, then its files in order."""
+    yield from found.failures
+    names = name_files(found.files)
+    columns = columns or Columns()
+    yield from _unique(
+        item
+        for path in found.files
+        for item in (
+            _read_stdin(stdin or sys.stdin.buffer, stdin_format, columns)
+            if path == STDIN
+            else _read_file(path, names[path], columns)
+        )
+    )
+
+
+def _unique(items: Iterable[Item]) -> Iterator[Item]:
+    """Pass items on; a document whose id has been met becomes a failure."""
+    sources: dict[str, str] = {}
+    for item in items:
+        if isinstance(item, Failure):
+            yield item
+        elif item.id in sources:
+            problem = f"{item.id!r} occurs twice, first in {sources[item.id]}"
+            error = DataError(problem, field="id", cure="Give every article its own id")
+            yield Failure.of(error, source=item.source, identifier=item.id)
+        else:
+            sources[item.id] = item.source
+            yield item
+
+
+def _read_file(path: Path, name: str, columns: Columns) -> Iterator[Item]:
+    """All items of one file; an error that concerns the file as a whole ends it with one Failure."""
+    try:
+        match path.suffix.lower():
+            case ".txt":
+                yield _page(read_text(path), name, path)
+            case ".html" | ".htm":
+                yield _read_html(path.read_bytes(), name, path)
+            case ".parquet":
+                yield from _at_least_one(_read_parquet(path, name, columns))
+            case suffix:
+                read = _read_csv if suffix == ".csv" else _read_json_lines
+                with path.open("rb") as stream:
+                    yield from _at_least_one(read(stream, name, path, columns))
+    except DataError as error:
+        yield Failure.of(error, source=path, identifier=name)
+    except OSError as error:
+        yield Failure.of(unreadable(error), source=path, identifier=name)
+
+
+def _read_stdin(stream: BinaryIO, stdin_format: str, columns: Columns) -> Iterator[Item]:
+    name, path = "stdin", Path("<stdin>")
+    try:
+        if stdin_format == "jsonl":
+            yield from _at_least_one(_read_json_lines(stream, name, path, columns))
+        else:
+            yield _page(_decode(stream.read()), name, path)
+    except DataError as error:
+        yield Failure.of(error, source=path, identifier=name)
+
+
+def _at_least_one(items: Iterator[Item]) -> Iterator[Item]:
+    first = next(items, None)
+    if first is None:
+        raise DataError("holds no records", cure="Leave it out")
+    yield first
+    yield from items
+
+
+def _page(text: str, name: str, path: Path) -> Document:
+    _refuse_empty(text)
+    return Document(id=name, text=text, source=printable(path))
+
+
+def _refuse_empty(text: str) -> None:
+    if not _VISIBLE.search(text):
+        raise DataError("empty", cure="Leave it out")
+
+
+def _decode(data: bytes) -> str:
+    _refuse_binary(data)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8: byte {data[error.start]:#04x} at {error.start}"
+        raise DataError(problem, cure=_TO_UTF8) from None
+
+
+def _refuse_binary(data: bytes) -> None:
+    if b"\0" in data[:8192]:
+        raise DataError("not text: it holds zero bytes", cure="Give a text file in UTF-8")
+
+
+def _read_html(data: bytes, name: str, path: Path) -> Document:
+    """Extract a page's text with trafilatura: offsets refer to that text, since nobody reads offsets into markup.
+
+    Recall is favoured and comments are left out; the page's headline becomes the first line where it is missing.
+    """
+    html = _decode_html(data).removeprefix("\ufeff")
+    _refuse_empty(html)
+    page = _extract(html)
+    text = page.text if page is not None and page.text else ""
+    if not _VISIBLE.search(text):
+        raise DataError("no article text found in the page", cure="Save its text as .txt, or leave it out")
+    if page.title and not _begins_with_headline(text, page.title):
+        text = f"{page.title}\n{text}"
+    return Document(id=name, text=text, source=printable(path), title=page.title, url=page.url, date=page.date)
+
+
+def _decode_html(data: bytes) -> str:
+    """UTF-8, or the encoding that the page itself declares."""
+    try:
+        return _decode(data)
+    except DataError:
+        declared = _CHARSET.search(data[:2048])
+        if declared is None:
+            raise
+    try:
+        return data.decode(declared[1].decode())
+    except (LookupError, UnicodeError):
+        raise DataError(f"neither UTF-8 nor {declared[1].decode()!r}, which it declares", cure=_TO_UTF8) from None
+
+
+def _extract(html: str) -> Any:
+    import trafilatura
+
+    # Its own warnings would repeat, without the file's name, what the Failure says.
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+    try:
+        return trafilatura.bare_extraction(html, favor_recall=True, include_comments=False, with_metadata=True)
+    except Exception as error:
+        # Pages from anywhere go through lxml and many heuristics: what one of them raises concerns this page alone.
+        raise DataError(
+            f"not parsed as HTML ({type(error).__name__}: {error})", cure="Save its text as .txt"
+        ) from error
+
+
+def _begins_with_headline(text: str, title: str) -> bool:
+    """Whether one of the first lines is the headline; a page's title may have the site's name after it."""
+    wanted = " ".join(title.casefold().split())
+    keys = (" ".join(line.casefold().split()) for line in text.split("\n"))
+    first = itertools.islice(filter(None, keys), _HEADLINE_LINES)
+    return any(wanted == key or (len(key.split()) >= _HEADLINE_WORDS and wanted.startswith(key)) for key in first)
+
+
+def _read_json_lines(stream: BinaryIO, name: str, path: Path, columns: Columns) -> Iterator[Item]:
+    for line, data in enumerate(_text_stream(stream), start=1):
+        content = data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data
+        if content.strip():
+            yield _record(partial(_parse_json, content, path, line), f"{name}-{line}", f"{path}:{line}", columns)
+
+
+def _text_stream(stream: BinaryIO) -> "io.BufferedReader[Any]":
+    raw = cast(io.RawIOBase, stream)
+    buffered: io.BufferedReader[Any] = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(raw)
+    _refuse_binary(buffered.peek())
+    return buffered
+
+
+def _parse_json(data: bytes, path: Path, line: int) -> Mapping[str, Any]:
+    try:
+        return parse_json_line(data.decode("utf-8"), path=path, line=line)
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8: byte {data[error.start]:#04x} at {error.start} of the line"
+        raise DataError(problem, cure=_TO_UTF8) from None
+    except ValueError as error:
+        # Python refuses to read integers of several thousand digits.
+        raise DataError(f"broken JSON ({error})", cure="Give one JSON object a line") from None
+
+
+def _read_csv(stream: BinaryIO, name: str, path: Path, columns: Columns) -> Iterator[Item]:
+    """Rows under a header line, parted by comma, semicolon or tab; what is not UTF-8 fails row by row."""
+    csv.field_size_limit(_CSV_FIELD_LIMIT)
+    lines = io.TextIOWrapper(_text_stream(stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
+    top = lines.readline()
+    if not top:
+        return
+    reader = csv.reader(itertools.chain([top], lines), delimiter=_delimiter(top, columns), strict=True)
+    header = [label.strip() for label in _csv_row(_next_row(reader) or [])]
+    if columns.text not in header:
+        raise DataError(f"no column {columns.text!r} among {header}", cure=_NAME_COLUMN)
+    number = 0
+    while True:
+        line = reader.line_num + 1
+        row = _next_row(reader)
+        if row is None:
+            return
+        if row:
+            number += 1
+            yield _record(partial(_csv_record, row, header), f"{name}-{number}", f"{path}:{line}", columns)
+
+
+def _delimiter(top: str, columns: Columns) -> str:
+    for sign in ",;\t":
+        if columns.text in map(str.strip, next(csv.reader([top], delimiter=sign))):
+            return sign
+    return ","
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str] | csv.Error | None:
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        return error
+
+
+def _csv_row(row: list[str] | csv.Error) -> list[str]:
+    if isinstance(row, csv.Error):
+        raise DataError(f"broken CSV ({row})", cure='Quote fields with ", and double each " inside')
+    if any(map(_SURROGATE.search, row)):
+        raise DataError("not UTF-8", cure=_TO_UTF8)
+    return row
+
+
+def _csv_record(row: list[str] | csv.Error, header: Sequence[str]) -> Mapping[str, Any]:
+    fields = _csv_row(row)
+    if len(fields) != len(header):
+        raise DataError(
+            f"{len(fields)} fields under {len(header)} columns", cure='Quote texts that hold separators with "'
+        )
+    record: dict[str, Any] = {label: value or None for label, value in zip(header, fields, strict=True)}
+    return {label: _json_cell(value) if label in ("meta", "body") else value for label, value in record.items()}
+
+
+def _json_cell(value: str | None) -> Any:
+    """A cell that holds an object or list is JSON; anything else is left for the check of its field to refuse."""
+    try:
+        return json.loads(value) if value else None
+    except ValueError:
+        return value
+
+
+def _read_parquet(path: Path, name: str, columns: Columns) -> Iterator[Item]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path, buffer_size=1 << 20) as file:
+            known = file.schema_arrow.names
+            if columns.text not in known:
+                raise DataError(f"no column {columns.text!r} among {known}", cure=_NAME_COLUMN)
+            wanted = [label for label in known if label in {columns.text, columns.id, "body", "meta", *_OPTIONAL}]
+            rows = _parquet_rows(file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted))
+            for number, parse in enumerate(rows, start=1):
+                yield _record(parse, f"{name}-{number}", f"{path}:{number}", columns)
+    except pyarrow.ArrowException as error:
+        raise DataError(f"not a whole Parquet file ({error})", cure="Write it again") from None
+
+
+def _parquet_rows(batches: Iterable[Any]) -> Iterator[Callable[[], Mapping[str, Any]]]:
+    for batch in batches:
+        for index in range(batch.num_rows):
+            yield partial(_parquet_record, batch, index)
+
+
+def _parquet_record(batch: Any, index: int) -> Mapping[str, Any]:
+    try:
+        return {label: batch.column(label)[index].as_py() for label in batch.schema.names}
+    except UnicodeDecodeError:
+        raise DataError("not UTF-8", cure="Write the file again with texts in UTF-8") from None
+
+
+def _record(parse: Callable[[], Mapping[str, Any]], name: str, place: str, columns: Columns) -> Item:
+    """Turn what `parse` gives into a Document; an error becomes a Failure, under the record's own id if it has one."""
+    identifier = name
+    try:
+        record = parse()
+        identifier = _identifier(record.get(columns.id), columns) or name
+        return _document(record, identifier, place, columns)
+    except DataError as error:
+        return Failure.of(error, source=place, identifier=identifier)
+
+
+def _identifier(value: Any, columns: Columns) -> str | None:
+    if type(value) is int:
+        return str(value)
+    return _string(value, columns.id)
+
+
+def _document(record: Mapping[str, Any], identifier: str, place: str, columns: Columns) -> Document:
+    if record.get(columns.text) is None:
+        raise DataError("missing", field=columns.text, cure="Every record needs its text; name the field that holds it")
+    text = _string(record[columns.text], columns.text) or ""
+    if not _VISIBLE.search(text):
+        raise DataError("empty", field=columns.text, cure="Leave the record out")
+    title, url, date, origin = (_string(record.get(label), label) for label in _OPTIONAL)
+    return Document(
+        id=identifier,
+        text=text,
+        source=printable(place),
+        body=_body(record.get("body"), len(text)),
+        title=title,
+        url=url,
+        date=date,
+        origin=origin,
+        meta=_meta(record.get("meta")),
+    )
+
+
+def _string(value: Any, label: str) -> str | None:
+    """A field's text; dates as Parquet has them are written out; None where there is nothing."""
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"is {type(value).__name__}", field=label, cure="Give a string")
+    if value and _SURROGATE.search(value):
+        raise DataError("holds half a surrogate pair", field=label, cure="Write it as whole Unicode characters")
+    return value or None
+
+
+def _body(value: Any, length: int) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2 and all(type(offset) is int for offset in value):
+        start, end = value
+        if 0 <= start < end <= length:
+            return start, end
+    raise DataError(f"found {value!r}", field="body", cure=f"Give [start, end] with 0 <= start < end <= {length}")
+
+
+def _meta(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise DataError(f"is {type(value).__name__}", field="meta", cure="Give an object")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot be stored as JSON ({error})", field="meta", cure="Give plain values") from None
+    return value

@@ -1,0 +1,185 @@
+"""The work of `hoidam ingest`: inputs to an article file, failures beside it, copies left out."""
+
+import hashlib
+import importlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from hoidam.document import Article
+from hoidam.errors import DataError, MissingExtraError
+from hoidam.files import json_line, refuse_overwrite, whole_file
+from hoidam.ingest.body import find_body
+from hoidam.ingest.normalise import normalise, store_form
+from hoidam.ingest.readers import Document, Failure, read_inputs
+
+SHINGLE_SYLLABLES = 5
+NEAR_SIMILARITY = 0.8
+_PERMUTATIONS = 128
+# Buckets find pairs at their threshold half of the time: lower, so that few pairs above NEAR_SIMILARITY are missed.
+_CANDIDATE_SIMILARITY = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSummary:
+    """How many articles were written, inputs failed, and copies were left out."""
+
+    written: int
+    failed: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A document left out because an earlier one says the same; `similarity` is 1 where the words are the same."""
+
+    id: str
+    source: str
+    duplicate_of: str
+    similarity: float
+
+    def to_dict(self) -> dict[str, Any]:
+        similarity = round(self.similarity, 3)
+        return {"id": self.id, "source": self.source, "duplicate_of": self.duplicate_of, "similarity": similarity}
+
+
+def ingest(
+    inputs: Sequence[str | Path],
+    *,
+    output: Path,
+    deduplicate: Literal["exact", "near"] | None = None,
+    text_column: str = "text",
+    id_column: str = "id",
+    stdin_format: Literal["text", "jsonl"] = "text",
+    force: bool = False,
+) -> IngestSummary:
+    """Write every input as an article record, its whole text in store form.
+
+    Failures go to `<output>.errors.jsonl`, what `deduplicate` leaves out to `<output>.duplicates.jsonl`; neither file
+    is there when it has nothing to say. Raises DataError where a file is in the way and `force` is not given, and
+    MissingExtraError where near duplicates are asked for without datasketch.
+    """
+    if output.suffix != ".jsonl":
+        raise DataError("not a .jsonl name", path=output, cure="Articles are stored as JSON lines")
+    finder = CopyFinder(near=deduplicate == "near") if deduplicate else None
+    with _Writers(output, force=force) as writers:
+        for item in read_inputs(inputs, text_column=text_column, id_column=id_column, stdin_format=stdin_format):
+            if isinstance(item, Failure):
+                writers.write("errors", item.to_dict())
+            elif finder and (copy := finder.find(item)):
+                writers.write("duplicates", copy.to_dict())
+            else:
+                writers.write("articles", article_record(item))
+    return IngestSummary(*(writers.counts[name] for name in ("articles", "errors", "duplicates")))
+
+
+def article_record(document: Document) -> dict[str, Any]:
+    """The article as stored, with its body's offsets moved to the stored text where the document gave them."""
+    article = Article(
+        id=document.id,
+        text=store_form(document.text),
+        title=document.title,
+        url=document.url,
+        date=document.date,
+        source=document.origin or document.source,
+        meta=document.meta,
+    )
+    body = [len(store_form(document.text[:offset])) for offset in document.body or ()]
+    return article.to_dict() | ({"body": body} if body else {})
+
+
+class CopyFinder:
+    """Remembers the bodies of documents and says which later ones repeat them, in memory that grows with each.
+
+    Bodies are compared by their syllables, normalised and in lower case: the same row of syllables is an exact copy;
+    near copies share at least 0.8 of their runs of five, as MinHash estimates it (Broder 1997).
+    """
+
+    def __init__(self, *, near: bool) -> None:
+        self._exact: dict[bytes, str] = {}
+        self._near = _NearIndex() if near else None
+
+    def find(self, document: Document) -> Duplicate | None:
+        """The copy that this document is of one seen before; remembers the document where it is none."""
+        syllables = _syllables(document)
+        digest = hashlib.blake2b(" ".join(syllables).encode(), digest_size=16).digest()
+        if digest in self._exact:
+            return Duplicate(document.id, document.source, self._exact[digest], 1.0)
+        if self._near:
+            match = self._near.match(document.id, syllables)
+            if match:
+                return Duplicate(document.id, document.source, *match)
+        self._exact[digest] = document.id
+        return None
+
+
+class _NearIndex:
+    def __init__(self) -> None:
+        try:
+            self._datasketch: Any = importlib.import_module("datasketch")
+        except ImportError:
+            raise MissingExtraError("datasketch", extra="dedup", purpose="Finding near duplicates") from None
+        self._buckets = self._datasketch.MinHashLSH(threshold=_CANDIDATE_SIMILARITY, num_perm=_PERMUTATIONS)
+        self._sketches: dict[str, Any] = {}
+        self._order: dict[str, int] = {}
+
+    def match(self, identifier: str, syllables: Sequence[str]) -> tuple[str, float] | None:
+        """The most similar document (the earliest of several) and its similarity, or None once this one is added."""
+        sketch = self._datasketch.MinHash(num_perm=_PERMUTATIONS, seed=1)
+        sketch.update_batch([shingle.encode() for shingle in _shingles(syllables)])
+        scored = [(float(sketch.jaccard(self._sketches[name])), name) for name in self._buckets.query(sketch)]
+        similarity, name = max(scored, key=lambda pair: (pair[0], -self._order[pair[1]]), default=(0.0, ""))
+        if similarity >= NEAR_SIMILARITY:
+            return name, similarity
+        self._buckets.insert(identifier, sketch)
+        self._sketches[identifier] = sketch
+        self._order[identifier] = len(self._order)
+        return None
+
+
+def _syllables(document: Document) -> list[str]:
+    start, end = document.body or find_body(document.text)
+    return re.findall(r"\w+", normalise(document.text[start:end]).text.casefold())
+
+
+def _shingles(syllables: Sequence[str]) -> set[str]:
+    last = max(len(syllables) - SHINGLE_SYLLABLES, 0)
+    return {" ".join(syllables[start : start + SHINGLE_SYLLABLES]) for start in range(last + 1)}
+
+
+class _Writers:
+    """The three output files: articles always, errors and duplicates once there is one; all whole or none."""
+
+    def __init__(self, output: Path, *, force: bool) -> None:
+        self._paths = {"articles": output} | {
+            name: output.with_name(f"{output.name}.{name}.jsonl") for name in ("errors", "duplicates")
+        }
+        self._force = force
+        self._streams: dict[str, IO[str]] = {}
+        self._stack = ExitStack()
+        self.counts: Counter[str] = Counter()
+
+    def __enter__(self) -> "_Writers":
+        for path in self._paths.values():
+            refuse_overwrite(path, force=self._force)
+        self._open("articles")
+        return self
+
+    def write(self, name: str, record: Mapping[str, Any]) -> None:
+        if name not in self._streams:
+            self._open(name)
+        self._streams[name].write(json_line(record))
+        self.counts[name] += 1
+
+    def _open(self, name: str) -> None:
+        self._streams[name] = self._stack.enter_context(whole_file(self._paths[name], force=self._force))
+
+    def __exit__(self, *raised: Any) -> None:
+        self._stack.__exit__(*raised)
+        if raised[0] is None:
+            for name in self._paths.keys() - self._streams.keys():
+                self._paths[name].unlink(missing_ok=True)

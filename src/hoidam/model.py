@@ -1,0 +1,171 @@
+"""The network: an encoder, and over its words one BIO tag layer per span type, categories, and an article head."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.utils.generic import ModelOutput
+
+from hoidam.encode.tags import NO_CATEGORY, TAG_COUNT
+
+_MASKED = -1e4
+
+
+@dataclass
+class TaggerOutput(ModelOutput):
+    """What the network says of a batch of windows.
+
+    *Shapes:* `tag_logits` [windows, words, types, 3]; `category_logits` [windows, words, categories], to be averaged
+    over a span's words; `article_logits` [windows, categories], for what the window's part of the article is about.
+    """
+
+    loss: Tensor | None = None
+    tag_logits: Tensor | None = None
+    category_logits: Tensor | None = None
+    article_logits: Tensor | None = None
+
+
+class TaggerModel(nn.Module):
+    """An encoder with the heads; `types` and `categories` are counts, and a scheme may have no categories."""
+
+    def __init__(self, encoder: nn.Module, *, types: int, categories: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        width: int = encoder.config.hidden_size  # type: ignore[union-attr,assignment]
+        self.types = types
+        self.encoder = encoder
+        # Encoders trained for sentences end in states of little spread; without this the heads learn many times slower.
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        self.tag_head = nn.Linear(width, types * TAG_COUNT)
+        self.category_head = nn.Linear(width, categories) if categories else None
+        self.article_head = ArticleHead(width, categories) if categories else None
+
+    def forward(
+        self,
+        *,
+        attention_mask: Tensor,
+        piece_words: Tensor,
+        input_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        tags: Tensor | None = None,
+        categories: Tensor | None = None,
+        article: Tensor | None = None,
+    ) -> TaggerOutput:
+        """Score a padded batch of windows; with gold, the loss too.
+
+        *Shapes:* `input_ids`, `attention_mask`, `piece_words` [windows, pieces], or instead of ids `inputs_embeds`
+        [windows, pieces, width]; `tags` [windows, words, types] and `categories` [windows, words], NO_CATEGORY where
+        nothing is to be learnt; `article` [windows, categories].
+        """
+        source = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
+        hidden = self.encoder(**source, attention_mask=attention_mask).last_hidden_state
+        states, present = pool_words(hidden, piece_words)
+        states = self.dropout(self.norm(states.float()))
+        tag_logits = self.tag_head(states).unflatten(-1, (self.types, TAG_COUNT))
+        category_logits = self.category_head(states) if self.category_head is not None else None
+        article_logits = self.article_head(states, present) if self.article_head is not None else None
+        loss = None if tags is None else tag_loss(tag_logits, tags)
+        if loss is not None and category_logits is not None and categories is not None:
+            loss = loss + category_loss(category_logits, categories)
+        if loss is not None and article_logits is not None and article is not None:
+            loss = loss + nn.functional.binary_cross_entropy_with_logits(article_logits.float(), article.float())
+        return TaggerOutput(
+            loss=loss, tag_logits=tag_logits, category_logits=category_logits, article_logits=article_logits
+        )
+
+    def with_encoder(self, encoder: nn.Module) -> "TaggerModel":
+        """A model of the same heads, shared, over another encoder."""
+        other = TaggerModel.__new__(TaggerModel)
+        nn.Module.__init__(other)
+        other.types = self.types
+        other.encoder = encoder
+        other.norm, other.dropout, other.tag_head = self.norm, self.dropout, self.tag_head
+        other.category_head, other.article_head = self.category_head, self.article_head
+        return other
+
+
+class ArticleHead(nn.Module):
+    """Per category, an attention over the words and a score of what it gathers (multiple-instance pooling).
+
+    Source: Ilse et al. 2018, "Attention-based Deep Multiple Instance Learning", with one attention a category.
+    """
+
+    def __init__(self, width: int, categories: int) -> None:
+        super().__init__()
+        self.attention = nn.Linear(width, categories)
+        self.score = nn.Linear(width, categories)
+
+    def forward(self, states: Tensor, present: Tensor) -> Tensor:
+        """*Shapes:* `states` [windows, words, width], `present` [windows, words] -> [windows, categories]."""
+        weights = self.attention(states).float().masked_fill(~present[..., None], _MASKED).softmax(dim=1)
+        scores: Tensor = (weights * self.score(states).float()).sum(dim=1)
+        return scores
+
+
+def pool_words(hidden: Tensor, piece_words: Tensor) -> tuple[Tensor, Tensor]:
+    """Average the pieces of each word.
+
+    *Shapes:* `hidden` [windows, pieces, width], `piece_words` [windows, pieces] -> states [windows, words, width] and
+    presence [windows, words], False where a window has fewer words than the longest.
+    """
+    words = torch.arange(int(piece_words.max()) + 1, device=hidden.device)
+    membership = (piece_words[:, None, :] == words[None, :, None]).to(hidden.dtype)
+    counts = membership.sum(dim=-1, keepdim=True)
+    return membership @ hidden / counts.clamp(min=1), counts[..., 0] > 0
+
+
+def tag_loss(logits: Tensor, tags: Tensor) -> Tensor:
+    """Cross-entropy averaged over words and summed over types, so that more types do not weaken each."""
+    types = logits.shape[-2]
+    return types * nn.functional.cross_entropy(
+        logits.float().reshape(-1, TAG_COUNT), tags.reshape(-1), ignore_index=NO_CATEGORY
+    )
+
+
+def category_loss(logits: Tensor, categories: Tensor) -> Tensor:
+    """Cross-entropy over the words that carry a category; zero where none does."""
+    known = categories != NO_CATEGORY
+    if not bool(known.any()):
+        return logits.sum() * 0.0
+    loss: Tensor = nn.functional.cross_entropy(logits[known].float(), categories[known])
+    return loss
+
+
+def load_encoder(source: str, *, layers: int = 0) -> Any:
+    """Load an encoder by hub id or folder, safetensors only, without remote code and without a pooler it will not use.
+
+    With `layers` above 0 only that many of its lowest layers are kept. Raises CheckpointError where there is no
+    encoder, naming what was tried, or where it has fewer layers.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    from hoidam.errors import CheckpointError
+
+    try:
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        if layers > config.num_hidden_layers:
+            raise CheckpointError(f"{source}: has {config.num_hidden_layers} layers, {layers} were asked for")
+        config.num_hidden_layers = layers or config.num_hidden_layers
+        return AutoModel.from_pretrained(
+            source, config=config, use_safetensors=True, trust_remote_code=False, **_without_pooler(config)
+        )
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{source}: no encoder could be loaded ({str(error).splitlines()[0]}). "
+            "Give a hub id or a transformers folder with safetensors; "
+            "`hoidam encoder prepare embedded --output FOLDER` makes one without a hub"
+        ) from None
+
+
+def build_encoder(config: Any) -> Any:
+    """An encoder of a given shape, its weights still to be loaded."""
+    from transformers import AutoModel
+
+    build: Any = AutoModel.from_config
+    return build(config, trust_remote_code=False, **_without_pooler(config))
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    poolers = {"bert", "camembert", "roberta", "xlm-roberta", "xlm-roberta-xl"}
+    return {"add_pooling_layer": False} if config.model_type in poolers else {}

@@ -1,0 +1,200 @@
+"""Articles through a model: body, normalised text, windows, scores, and the spans that thresholds let pass."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hoidam.decode import ArticleScores, WordSpan, find_spans, merge_windows, span_categories
+from hoidam.document import Annotated, Span
+from hoidam.encode.batches import EncodedWindow, pad_batch, plan_batches
+from hoidam.encode.tags import TAG_COUNT
+from hoidam.encode.text import EncodedText, TextEncoder
+from hoidam.errors import RecipeError
+from hoidam.ingest.body import find_body
+from hoidam.ingest.normalise import Normalised, normalise
+from hoidam.labels import LabelScheme
+from hoidam.model import TaggerModel
+
+BATCH_PIECES = 4096
+"""Pieces in one padded batch; past this, larger batches are no faster on a CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An input text as the model reads it: its body, `length` code points from `body_start` on, normalised, encoded."""
+
+    body_start: int
+    length: int
+    normalised: Normalised
+    encoded: EncodedText
+
+    def input_offsets(self, span: WordSpan) -> tuple[int, int]:
+        """Where a span over words lies in the input text, in its own code points."""
+        words = self.encoded.words
+        start, end = self.normalised.to_input(words.starts[span.start], words.ends[span.end - 1])
+        return self.body_start + start, self.body_start + end
+
+    def unreachable(self, gold: Annotated) -> dict[Span, str]:
+        """The gold spans that no prediction on this reading can equal, each with the cause."""
+        causes = {}
+        body_end = self.body_start + self.length
+        for span in gold.spans:
+            if not self.body_start <= span.start < span.end <= body_end:
+                causes[span] = "outside the body found"
+                continue
+            edges = self.normalised.from_input(span.start - self.body_start, span.end - self.body_start)
+            if self.encoded.words.within(*edges) is None:
+                causes[span] = "edge inside a word"
+        return causes
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores that a span of each type, and an article's category, must reach to be given out."""
+
+    spans: Mapping[str, float]
+    categories: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Spans in text order on the input's offsets, and every category's score from 0 to 1, before any threshold."""
+
+    spans: tuple[Span, ...]
+    categories: Mapping[str, float]
+
+    def above(self, thresholds: Thresholds) -> "Prediction":
+        """What reaches its threshold; categories from the highest score down."""
+        categories = {
+            name: score
+            for name, score in sorted(self.categories.items(), key=lambda item: (-item[1], item[0]))
+            if score >= thresholds.categories
+        }
+        spans = tuple(span for span in self.spans if (span.score or 0.0) >= thresholds.spans.get(span.type, 0.0))
+        return Prediction(spans, categories)
+
+
+class Predictor:
+    """Applies a model to texts; batches run over the windows of all texts given together."""
+
+    def __init__(
+        self,
+        model: TaggerModel,
+        *,
+        encoder: TextEncoder,
+        scheme: LabelScheme,
+        device: torch.device,
+        precision: str = "fp32",
+        batch_pieces: int = BATCH_PIECES,
+    ) -> None:
+        self.model = model
+        self.encoder = encoder
+        self.scheme = scheme
+        self.device = device
+        self.precision = precision
+        self.batch_pieces = batch_pieces
+
+    def predict(
+        self, texts: Sequence[str], *, bodies: Sequence[tuple[int, int] | None] | None = None
+    ) -> list[Prediction]:
+        """Find the spans and categories of texts as they were given, in their `bodies` where these are known."""
+        known = bodies or [None] * len(texts)
+        readings = [self.read(text, body=body) for text, body in zip(texts, known, strict=True)]
+        scores = self.score([reading.encoded for reading in readings])
+        return [self._decide(reading, found) for reading, found in zip(readings, scores, strict=True)]
+
+    def read(self, text: str, *, body: tuple[int, int] | None = None) -> Reading:
+        """Find the body of a text unless it is known, normalise and encode it."""
+        start, end = body or find_body(text)
+        normalised = normalise(text[start:end])
+        return Reading(start, end - start, normalised, self.encoder.encode(normalised.text))
+
+    @torch.inference_mode()
+    def score(self, texts: Sequence[EncodedText]) -> list[ArticleScores]:
+        """The network's scores for each text, in the order given."""
+        windows = [window for text in texts for window in text.encoded]
+        rows: list[_WindowScores | None] = [None] * len(windows)
+        training = self.model.training
+        self.model.eval()
+        for batch in plan_batches([len(window.ids) for window in windows], budget=self.batch_pieces):
+            for index, row in zip(batch, self._forward([windows[index] for index in batch]), strict=True):
+                rows[index] = row
+        self.model.train(training)
+        found = iter(row for row in rows if row is not None)
+        return [self._merge(text, [next(found) for _ in text.windows]) for text in texts]
+
+    def _forward(self, windows: Sequence[EncodedWindow]) -> Iterator["_WindowScores"]:
+        batch = pad_batch(windows, pad_id=self.encoder.pieces.pad_id)
+        with autocast(self.device, self.precision):
+            output = self.model(
+                input_ids=torch.from_numpy(batch.input_ids).to(self.device),
+                attention_mask=torch.from_numpy(batch.attention_mask).to(self.device),
+                piece_words=torch.from_numpy(batch.piece_words).to(self.device),
+            )
+        tags = output.tag_logits.float().cpu().numpy()
+        empty = np.zeros((*tags.shape[:2], 0), dtype=np.float32)
+        categories = empty if output.category_logits is None else output.category_logits.float().cpu().numpy()
+        article = empty[:, 0] if output.article_logits is None else output.article_logits.float().cpu().numpy()
+        for row, window in enumerate(windows):
+            words = window.word_count
+            yield _WindowScores(tags[row, :words], categories[row, :words], article[row])
+
+    def _merge(self, text: EncodedText, rows: Sequence["_WindowScores"]) -> ArticleScores:
+        if not rows:
+            categories = len(self.scheme.categories)
+            return ArticleScores(
+                tags=np.zeros((0, len(self.scheme.types), TAG_COUNT)),
+                categories=np.zeros((0, categories)),
+                article=np.zeros(categories),
+            )
+        return merge_windows(
+            text.windows,
+            tags=[row.tags for row in rows],
+            categories=[row.categories for row in rows],
+            article=[row.article for row in rows],
+        )
+
+    def _decide(self, reading: Reading, scores: ArticleScores) -> Prediction:
+        spans = []
+        evidence = np.zeros(len(self.scheme.categories))
+        for found in find_spans(scores):
+            kind = self.scheme.types[found.type]
+            category, score = None, found.score
+            if kind.categorised:
+                probabilities = span_categories(scores, found)
+                best = int(probabilities.argmax())
+                category = self.scheme.category_names[best]
+                evidence = np.maximum(evidence, found.score * probabilities)
+                score *= float(probabilities[best])
+            spans.append(Span(*reading.input_offsets(found), kind.name, category, score))
+        categories = (evidence + scores.article) / 2
+        return Prediction(tuple(sorted(spans)), dict(zip(self.scheme.category_names, categories.tolist(), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class _WindowScores:
+    tags: np.ndarray
+    categories: np.ndarray
+    article: np.ndarray
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes a GPU where there is one; raises RecipeError on a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise RecipeError(f"device: {name!r} is not on this machine. Use auto, cpu or cuda") from None
+    return device
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Mixed precision for a block: `bf16`, `fp16`, or `fp32` for none."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)

@@ -1,0 +1,58 @@
+"""Progress of long work: a bar with an estimate on a terminal, plain lines elsewhere; always on standard error."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_LINE_SECONDS = 10.0
+
+
+@contextmanager
+def progress(what: str, *, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """Give a function to call once for each item done; `total` items are to come, where that is known."""
+    if sys.stderr.isatty():
+        with _bar(what, total) as step:
+            yield step
+    else:
+        yield _lines(what, total)
+
+
+@contextmanager
+def _bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda: bars.advance(task)
+
+
+def _lines(what: str, total: int | None) -> Callable[[], None]:
+    started = last = time.monotonic()
+    done = 0
+
+    def step() -> None:
+        nonlocal done, last
+        done += 1
+        now = time.monotonic()
+        if now - last >= _LINE_SECONDS:
+            last = now
+            of = f" of {total}" if total is not None else ""
+            print(f"{what}: {done}{of}, {done / (now - started):.1f}/s", file=sys.stderr)
+
+    return step

@@ -1,0 +1,56 @@
+"""The card of a model, rendered from recorded facts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from hoidam.checkpoint import ModelSettings
+from hoidam.evaluate import render_markdown
+
+_TEMPLATE = """\
+# {{ settings.name }}
+
+{{ recipe.description or "A model that tags Vietnamese articles." }}
+
+| | |
+|---|---|
+| encoder | `{{ recipe.encoder.name }}`, {{ recipe.encoder.frozen_layers }} layers frozen |
+| words | {{ settings.segmenter }} {{ settings.segmenter_version }} |
+| windows | {{ settings.window_size }} pieces, {{ settings.window_overlap }} overlapping |
+| span types | {{ settings.scheme.type_names | join(", ") }} |
+| categories | {{ settings.scheme.category_names | join(", ") or "none" }} |
+| trained on | {{ facts.train_articles }} articles, {{ facts.train_pieces }} pieces, {{ facts.epochs_run }} epochs |
+| took | {{ facts.seconds }} s on {{ facts.hardware.gpu or facts.hardware.processor }}, {{ facts.precision }} |
+| command | `{{ facts.command }}` |
+| commit | {{ facts.commit or "unknown" }} |
+| hoidam | {{ facts.hoidam }} |
+
+Use: `hoidam tag ARTICLES --model FOLDER`. The weights are safetensors; nothing in this folder is executed.
+
+Data, by SHA-256:
+
+{% for path, hash in facts.data_sha256.items() -%}
+- `{{ path }}` {{ hash }}
+{% endfor %}
+## Scores on dev
+
+Thresholds and the best epoch were chosen on these articles, so expect somewhat less on others.
+
+{{ scores }}
+"""
+
+
+def render_card(settings: ModelSettings, *, provenance: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Markdown that says what the model is, what it learnt from and how, and how well it does on dev."""
+    environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701
+    template = environment.from_string(_TEMPLATE)
+    scores = render_markdown({**report, "facts": {}})
+    return template.render(settings=settings, recipe=provenance["recipe"], facts=provenance, scores=_demoted(scores))
+
+
+def _demoted(markdown: str) -> str:
+    """The Markdown without its first heading, and every other heading one level further down."""
+    lines = markdown.split("\n")
+    kept = lines[1:] if lines[0].startswith("# ") else lines
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in kept).strip()

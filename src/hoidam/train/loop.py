@@ -1,0 +1,160 @@
+"""Training on transformers.Trainer: parameter groups, dev scores each epoch, progress that reads well in a log."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+from transformers.integrations.integration_utils import TensorBoardCallback
+
+from hoidam.train.features import Collator
+from hoidam.train.recipe import Recipe, TrainingSettings
+
+DEV_SCORE = "dev_score"
+DevScorer = Callable[[], dict[str, float]]
+_tensorboard: Any = TensorBoardCallback
+
+
+class TaggerTrainer(Trainer):
+    """A Trainer whose evaluation tags the dev articles whole and scores their spans."""
+
+    def __init__(self, *, dev_scorer: DevScorer, settings: TrainingSettings, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._dev_scorer = dev_scorer
+        self._settings = settings
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Score dev, log the scores and tell the callbacks, as Trainer.evaluate does."""
+        metrics = {f"eval_{name}": value for name, value in self._dev_scorer().items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW over groups with a rate for each layer and one for the heads; norms and biases without decay."""
+        if self.optimizer is None:
+            trained: nn.Module = model or self.model  # type: ignore[assignment]
+            self.optimizer = torch.optim.AdamW(parameter_groups(trained, self._settings))
+        return self.optimizer
+
+
+def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Groups of parameters by learning rate and weight decay; those that need no gradient are left out.
+
+    The rate falls by `layer_decay` from each encoder layer to the one below, embeddings lowest (Howard and Ruder 2018).
+    """
+    depth = 1 + max((layer for name, _ in model.named_parameters() if (layer := _layer(name)) is not None), default=0)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            rate = settings.learning_rate * settings.layer_decay ** (depth - 1 - (_layer(name) or 0))
+            if not name.startswith("encoder."):
+                rate = settings.head_learning_rate
+            decay = 0.0 if parameter.ndim < 2 else settings.weight_decay
+            groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
+
+
+def _layer(name: str) -> int | None:
+    """The number of the encoder layer that a parameter lies in, counted from 1; embeddings are 0, heads None."""
+    if not name.startswith("encoder."):
+        return None
+    numbers = [int(part) for part in name.split(".") if part.isdigit()]
+    return numbers[0] + 1 if numbers else 0
+
+
+class EpochLines(TrainerCallback):
+    """Prints one line an epoch, for logs and terminals alike, and keeps the curves."""
+
+    def __init__(self) -> None:
+        self.curves: list[dict[str, float]] = []
+
+    def on_log(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+        """Take down what the trainer logs."""
+        self.curves.append({"epoch": round(state.epoch or 0.0, 3), "step": state.global_step} | known["logs"])
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+        """Print the epoch's dev scores."""
+        losses = [entry["loss"] for entry in self.curves if "loss" in entry]
+        parts = [f"{name.removeprefix('eval_')} {value:.4f}" for name, value in known["metrics"].items()]
+        loss = f"loss {losses[-1]:.4f}, " if losses else ""
+        print(f"epoch {state.epoch:.0f} of {args.num_train_epochs:.0f}: {loss}{', '.join(parts)}", file=sys.stderr)
+
+
+def make_trainer(
+    model: nn.Module,
+    *,
+    recipe: Recipe,
+    features: Dataset,
+    collator: Collator,
+    dev_scorer: DevScorer,
+    folder: Path,
+    device: torch.device,
+    precision: str,
+) -> tuple[TaggerTrainer, EpochLines]:
+    """A trainer that writes checkpoints and TensorBoard curves into `folder` and keeps the best epoch's weights."""
+    settings = recipe.training
+    steps = -(-len(features) // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
+    arguments = TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        warmup_steps=round(settings.warmup * steps),
+        max_grad_norm=settings.max_gradient_norm,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=device.type == "cpu",
+        seed=recipe.seed,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model=DEV_SCORE,
+        greater_is_better=True,
+        logging_strategy="epoch",
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+        report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),
+        average_tokens_across_devices=False,
+    )
+    lines = EpochLines()
+    callbacks: list[TrainerCallback] = [lines, _tensorboard(SummaryWriter(str(folder / "curves")))]
+    if settings.patience:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
+    trainer = TaggerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=features,
+        # Evaluation tags the dev articles themselves; Trainer only asks that a set be named.
+        eval_dataset=features.select([]),
+        data_collator=collator,
+        callbacks=callbacks,
+        dev_scorer=dev_scorer,
+        settings=settings,
+    )
+    for callback in _talkative():
+        trainer.remove_callback(callback)
+    return trainer, lines
+
+
+def _talkative() -> Iterator[type[TrainerCallback]]:
+    yield PrinterCallback
+    if not sys.stderr.isatty():
+        yield ProgressCallback

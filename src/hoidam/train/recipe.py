@@ -1,0 +1,227 @@
+"""Recipes: a training run as a TOML file, read into frozen settings, every mistake reported at once."""
+
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from hoidam.encode.segmenters import SEGMENTER_NAMES
+from hoidam.encode.windows import SMALLEST_WINDOW
+from hoidam.errors import RecipeError
+
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """Files to learn from; paths are relative to the folder that training is started in."""
+
+    labels: str
+    articles: tuple[str, ...]
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """The pre-trained encoder (hub id or folder), its word segmenter, and which of its layers are used and trained.
+
+    `layers` above 0 keeps only that many of the lowest: the last layers of an encoder that was trained for sentences
+    say little of single words.
+    With `frozen_layers` above 0 the piece embeddings and that many layers are not trained, and their output is computed
+    once and kept, so that each epoch pays for the upper layers alone.
+    """
+
+    name: str
+    segmenter: str = "none"
+    layers: int = 0
+    frozen_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """Pieces that are read together, specials not counted, and the overlap of neighbouring windows."""
+
+    size: int = 254
+    overlap: int = 48
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """Optimisation: AdamW with linear decay after a warm-up, stopped when the dev score no longer rises.
+
+    `batch_size` counts windows a step and device; `layer_decay` multiplies the learning rate for each layer further
+    down; `patience` counts epochs without a better dev score, 0 for no early stop.
+    """
+
+    epochs: int
+    batch_size: int = 8
+    learning_rate: float = 5e-5
+    head_learning_rate: float = 1e-3
+    layer_decay: float = 1.0
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    gradient_accumulation: int = 1
+    max_gradient_norm: float = 1.0
+    precision: Precision = "auto"
+    patience: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One training run: what it learns from, which encoder it starts with, how it reads and how it trains."""
+
+    name: str
+    data: DataSettings
+    encoder: EncoderSettings
+    training: TrainingSettings
+    window: WindowSettings = field(default_factory=WindowSettings)
+    description: str = ""
+    seed: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file with `key.path=value` changes on top; raises RecipeError that lists every mistake."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such file. Recipes that come with the project lie in training/") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not TOML ({error})") from None
+    for change in changes:
+        _apply(data, change)
+    return recipe_from_dict(data, source=str(path))
+
+
+def recipe_from_dict(data: Mapping[str, Any], *, source: str) -> Recipe:
+    """Build a recipe from plain data; raises RecipeError that lists every mistake after `source`."""
+    problems: list[str] = []
+    recipe: Recipe | None = _build(Recipe, data, "", problems)
+    if recipe is not None and not problems:
+        problems.extend(_out_of_range(recipe))
+    if problems or recipe is None:
+        raise RecipeError("\n".join([f"{source}: {len(problems)} wrong settings", *(f"  {item}" for item in problems)]))
+    return recipe
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {change}: write it as key=value, for example --set training.epochs=3")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *tables, last = key.strip().split(".")
+    for table in tables:
+        data = data.setdefault(table, {})
+        if not isinstance(data, dict):
+            raise RecipeError(f"--set {change}: {table} is a value, not a table")
+    data[last] = value
+
+
+def _build(kind: type[Any], data: Any, prefix: str, problems: list[str]) -> Any:
+    """An instance of the dataclass `kind`, or None with its mistakes added to `problems`."""
+    if not isinstance(data, Mapping):
+        problems.append(f"{prefix.rstrip('.')}: give a table")
+        return None
+    hints = get_type_hints(kind)
+    known = {item.name: item for item in fields(kind)}
+    problems.extend(f"{prefix}{key}: unknown. Known here: {', '.join(known)}" for key in data if key not in known)
+    values = {}
+    for name, item in known.items():
+        if name in data:
+            values[name] = _value(hints[name], data[name], f"{prefix}{name}", problems)
+        elif item.default is MISSING and item.default_factory is MISSING:
+            problems.append(f"{prefix}{name}: missing")
+    return None if problems else kind(**values)
+
+
+def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, f"{key}.", problems)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple:
+        items = [value] if isinstance(value, str) else value
+        if isinstance(items, list) and items and all(isinstance(item, str) for item in items):
+            return tuple(items)
+        problems.append(f"{key}: is {value!r}. Give a list of files")
+    elif get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        problems.append(f"{key}: is {value!r}. Give one of {', '.join(get_args(hint))}")
+    elif hint is float and type(value) in (int, float):
+        return float(value)
+    elif type(value) is hint:
+        return value
+    else:
+        problems.append(f"{key}: is {value!r}. Give a {_type_name(hint)}")
+    return None
+
+
+def _type_name(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else str(hint)
+
+
+def _out_of_range(recipe: Recipe) -> list[str]:
+    training, window = recipe.training, recipe.window
+    checks = [
+        (bool(recipe.name) and "/" not in recipe.name, "name: give a name without slashes"),
+        (recipe.encoder.segmenter in SEGMENTER_NAMES, f"encoder.segmenter: give one of {', '.join(SEGMENTER_NAMES)}"),
+        (recipe.encoder.layers >= 0, "encoder.layers: give 0 for all, or how many of the lowest to keep"),
+        (recipe.encoder.frozen_layers >= 0, "encoder.frozen_layers: give 0 or more"),
+        (window.size >= SMALLEST_WINDOW, f"window.size: give at least {SMALLEST_WINDOW} pieces"),
+        (0 <= window.overlap <= window.size // 4, "window.overlap: give 0 to a quarter of window.size"),
+        (training.epochs >= 1, "training.epochs: give 1 or more"),
+        (training.batch_size >= 1, "training.batch_size: give 1 or more"),
+        (training.learning_rate > 0, "training.learning_rate: give more than 0"),
+        (training.head_learning_rate > 0, "training.head_learning_rate: give more than 0"),
+        (0 < training.layer_decay <= 1, "training.layer_decay: give more than 0, at most 1"),
+        (0 <= training.warmup < 1, "training.warmup: give the share of steps, 0 to below 1"),
+        (training.weight_decay >= 0, "training.weight_decay: give 0 or more"),
+        (0 <= training.dropout < 1, "training.dropout: give 0 to below 1"),
+        (training.gradient_accumulation >= 1, "training.gradient_accumulation: give 1 or more"),
+        (training.max_gradient_norm > 0, "training.max_gradient_norm: give more than 0"),
+        (training.patience >= 0, "training.patience: give 0 or more"),
+    ]
+    return [message for holds, message in checks if not holds]
+
+
+def differing_keys(one: Recipe, other: Recipe) -> list[str]:
+    """Dotted names of the settings in which two recipes differ."""
+    first, second = _flat(one.to_dict()), _flat(other.to_dict())
+    return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def recipe_to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML with every setting written out, so that a run folder says what it was."""
+    data = recipe.to_dict()
+    tables = {key: value for key, value in data.items() if isinstance(value, dict)}
+    lines = [f"{key} = {_toml(value)}" for key, value in data.items() if key not in tables]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    return repr(value)

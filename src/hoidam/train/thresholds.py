@@ -1,0 +1,52 @@
+"""Thresholds chosen on dev: what score a span of each type, and a category, must reach to be given out."""
+
+from collections.abc import Iterable, Sequence
+
+from hoidam.document import Annotated
+from hoidam.labels import LabelScheme
+from hoidam.predict import Prediction, Thresholds
+
+_GRID = tuple(step / 100 for step in range(0, 96, 5))
+
+
+def tune_thresholds(gold: Sequence[Annotated], predictions: Sequence[Prediction], *, scheme: LabelScheme) -> Thresholds:
+    """The thresholds with the highest F1: strict, for each type; micro over categories. Ties go to the lowest."""
+    spans = {name: _best(_span_findings(gold, predictions, name)) for name in scheme.type_names}
+    return Thresholds(spans=spans, categories=_best(_category_findings(gold, predictions)))
+
+
+class _Findings:
+    """Scored findings, each right or wrong, and how many there were to find."""
+
+    def __init__(self, found: Iterable[tuple[float, bool]], wanted: int) -> None:
+        self.found = list(found)
+        self.wanted = wanted
+
+    def f1(self, threshold: float) -> float:
+        kept = [right for score, right in self.found if score >= threshold]
+        return 2 * sum(kept) / (len(kept) + self.wanted) if kept or self.wanted else 0.0
+
+
+def _best(findings: _Findings) -> float:
+    return max(_GRID, key=lambda threshold: (findings.f1(threshold), -threshold))
+
+
+def _span_findings(gold: Sequence[Annotated], predictions: Sequence[Prediction], kind: str) -> _Findings:
+    found: list[tuple[float, bool]] = []
+    wanted = 0
+    for annotated, prediction in zip(gold, predictions, strict=True):
+        right = {span for span in annotated.spans if span.type == kind}
+        wanted += len(right)
+        found.extend((span.score or 0.0, span in right) for span in prediction.spans if span.type == kind)
+    return _Findings(found, wanted)
+
+
+def _category_findings(gold: Sequence[Annotated], predictions: Sequence[Prediction]) -> _Findings:
+    return _Findings(
+        [
+            (score, name in annotated.categories)
+            for annotated, prediction in zip(gold, predictions, strict=True)
+            for name, score in prediction.categories.items()
+        ],
+        sum(len(annotated.categories) for annotated in gold),
+    )
