@@ -4,6 +4,7 @@ Exit codes: 0 all done; 1 the command could not be carried out; 2 wrong usage; 3
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -183,10 +184,11 @@ def view(
     force: Force = False,
 ) -> None:
     """Write one self-contained page that shows tagged articles with their spans."""
+    from hoidam.tag.sources import read_texts
     from hoidam.tag.view import view as write_page
 
-    write_page(tagged, inputs=inputs or [], output=output, force=force)
-    _say(f"page: {output}")
+    count = write_page(tagged, texts=read_texts(tagged, inputs=inputs or []), output=output, force=force)
+    _say(f"{count} articles: {output}")
 
 
 @app.command()
@@ -327,10 +329,16 @@ def gold_agree(
     labels: Labels = LABELS,
 ) -> None:
     """Say how far two annotators agree on the articles that both have done."""
-    from hoidam.gold.agree import agree, render_markdown
+    from hoidam.gold.agree import agree
 
     (one, scheme), (other, _) = (_read_gold([path], articles, labels) for path in (first, second))
-    print(render_markdown(agree(one, other, scheme=scheme)), end="")
+    found = agree(one, other, scheme=scheme)
+    rows = [
+        (measure, label, *(f"{value:.3f}" for value in (row.value, row.low, row.high) if value is not None))
+        for measure, table in (("strict F1", found.strict), ("overlap F1", found.overlap), ("kappa", found.kappa))
+        for label, row in table.items()
+    ]
+    _print_rows([("agreement", "label", "value", "low", "high"), *rows], title=f"{found.articles} articles by both")
 
 
 def _read_gold(gold: list[Path], articles: list[Path], labels: Path) -> "tuple[list[Gold], LabelScheme]":
@@ -354,14 +362,18 @@ def _print_report_table(path: Path, *, title: str) -> None:
 
 
 def _print_table(report: dict[str, Any], *, title: str) -> None:
+    from hoidam.evaluate import render_table
+
+    _print_rows(render_table(report), title=title)
+
+
+def _print_rows(rows: Sequence[tuple[str, ...]], *, title: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from hoidam.evaluate import render_table
-
-    header, *rows = render_table(report)
+    header, *rows = rows
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for index, name in enumerate(header):
         table.add_column(name, justify="left" if index == 0 else "right")

@@ -39,9 +39,12 @@ class Article:
         return record | ({"meta": dict(self.meta)} if self.meta else {})
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Span:
-    """A typed stretch of text, `start` to `end` (exclusive); `score` is 0 to 1 where a model gave the span."""
+    """A typed stretch of text, `start` to `end` (exclusive); `score` is 0 to 1 where a model gave the span.
+
+    Spans sort by start, end, type and category; the score counts neither in order nor in equality.
+    """
 
     start: int
     end: int
@@ -52,6 +55,12 @@ class Span:
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise DataError(f"offsets {self.start} to {self.end}", field="spans", cure="Need 0 <= start < end")
+
+    def __lt__(self, other: "Span") -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[int, int, str, str]:
+        return self.start, self.end, self.type, self.category or ""
 
     def overlaps(self, other: "Span") -> bool:
         return self.start < other.end and other.start < self.end

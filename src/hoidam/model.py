@@ -142,6 +142,7 @@ def load_encoder(source: str, *, layers: int = 0) -> Any:
 
     from hoidam.errors import CheckpointError
 
+    quieten_transformers()
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         if layers > config.num_hidden_layers:
@@ -156,6 +157,15 @@ def load_encoder(source: str, *, layers: int = 0) -> Any:
             "Give a hub id or a transformers folder with safetensors; "
             "`hoidam encoder prepare embedded --output FOLDER` makes one without a hub"
         ) from None
+
+
+def quieten_transformers() -> None:
+    """Keep reports on weights that are left out on purpose, and bars for loads of a second, off the terminal."""
+    from transformers.utils import logging
+
+    library_logging: Any = logging
+    library_logging.set_verbosity_error()
+    library_logging.disable_progress_bar()
 
 
 def build_encoder(config: Any) -> Any:

@@ -1,6 +1,5 @@
 """Encoders as local folders: the embedded one, one from the hub, or a folder rewritten in safetensors."""
 
-import logging
 from pathlib import Path
 
 from hoidam.encode.embedded import prepare_embedded
@@ -26,7 +25,6 @@ def prepare(source: str, output: Path, *, force: bool = False) -> None:
 def _copy(source: str, folder: Path) -> None:
     from transformers import AutoModel, AutoTokenizer
 
-    logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
         model = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -112,9 +112,7 @@ def open_writer(path: Path, *, force: bool = False) -> Iterator[TaggedWriter]:
             with whole_file(path, force=force) as stream:
                 yield CsvWriter(stream)
         case ".parquet":
-            with whole_file(path, force=force, binary=True) as stream:
-                writer = ParquetWriter(stream)
+            with whole_file(path, force=force, binary=True) as stream, closing(ParquetWriter(stream)) as writer:
                 yield writer
-                writer.close()
         case _:
             raise DataError(f"no output form {path.suffix!r}", path=path, cure="Use .jsonl, .csv or .parquet")

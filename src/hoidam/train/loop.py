@@ -88,7 +88,8 @@ class EpochLines(TrainerCallback):
     def on_evaluate(self, args: Any, state: Any, control: Any, **known: Any) -> None:
         """Print the epoch's dev scores."""
         losses = [entry["loss"] for entry in self.curves if "loss" in entry]
-        parts = [f"{name.removeprefix('eval_')} {value:.4f}" for name, value in known["metrics"].items()]
+        scores = {name.removeprefix("eval_"): value for name, value in known["metrics"].items() if name != "epoch"}
+        parts = [f"{name} {value:.4f}" for name, value in scores.items()]
         loss = f"loss {losses[-1]:.4f}, " if losses else ""
         print(f"epoch {state.epoch:.0f} of {args.num_train_epochs:.0f}: {loss}{', '.join(parts)}", file=sys.stderr)
 

@@ -1,0 +1,24 @@
+"""The texts behind a tagged file, read again from where they came."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hoidam.files import read_json_lines
+from hoidam.ingest.readers import Document, read_inputs
+
+
+def read_texts(tagged: Path, *, inputs: Sequence[str] = ()) -> dict[str, str]:
+    """Texts by id, from `inputs` or else from the files that the tagged records name as their source.
+
+    Raises DataError where the tagged file is not JSON lines; an input that cannot be read gives no text.
+    """
+    wanted = list(inputs) or list(
+        dict.fromkeys(_file(record.get("source", "")) for _, record in read_json_lines(tagged))
+    )
+    return {item.id: item.text for item in read_inputs(wanted) if isinstance(item, Document)}
+
+
+def _file(source: str) -> str:
+    """The file of a source, which for a record ends in its line or row."""
+    file, colon, place = source.rpartition(":")
+    return file if colon and place.isdigit() and not Path(source).exists() else source

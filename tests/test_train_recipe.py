@@ -1,0 +1,109 @@
+import dataclasses
+import random
+
+import pytest
+
+from hoidam.errors import RecipeError
+from hoidam.train.recipe import differing_keys, read_recipe, recipe_from_dict, recipe_to_toml
+
+DATA = {"labels": "l.toml", "articles": ["a.jsonl"], "train": ["t.jsonl"], "dev": ["d.jsonl"]}
+SMALLEST = {"name": "one", "data": DATA, "encoder": {"name": "e"}, "training": {"epochs": 3}}
+
+
+def write(folder, text):
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_recipe_written_out_reads_back_the_same(tmp_path):
+    recipe = recipe_from_dict(SMALLEST | {"description": 'says "hội đàm"\nand \\ more', "seed": 7}, source="test")
+    assert read_recipe(write(tmp_path, recipe_to_toml(recipe))) == recipe
+
+
+def test_all_mistakes_are_reported_together_with_their_keys(tmp_path):
+    path = write(
+        tmp_path,
+        """
+        name = "x"
+        colour = "red"
+        [data]
+        labels = 3
+        articles = []
+        train = ["t.jsonl"]
+        [encoder]
+        name = "e"
+        depth = 2
+        [training]
+        epochs = "many"
+        precision = "int3"
+        """,
+    )
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+    message = str(caught.value)
+    assert str(path) in message
+    for key in ("colour", "data.labels", "data.articles", "data.dev", "encoder.depth", "training.epochs", "precision"):
+        assert key in message
+    assert "7 wrong settings" in message
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value"),
+    [
+        ("window", "size", 20),
+        ("window", "overlap", 200),
+        ("window", "overlap", -1),
+        ("training", "epochs", 0),
+        ("training", "batch_size", 0),
+        ("training", "learning_rate", 0.0),
+        ("training", "layer_decay", 1.5),
+        ("training", "warmup", 1.0),
+        ("training", "dropout", -0.1),
+        ("training", "patience", -1),
+        ("encoder", "segmenter", "scissors"),
+        ("encoder", "frozen_layers", -1),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(table, key, value):
+    data = SMALLEST | {table: SMALLEST.get(table, {}) | {key: value}}
+    with pytest.raises(RecipeError, match=f"{table}.{key}"):
+        recipe_from_dict(data, source="test")
+
+
+def test_changes_from_the_command_line_win_over_the_file(tmp_path):
+    path = write(tmp_path, recipe_to_toml(recipe_from_dict(SMALLEST, source="test")))
+    changed = read_recipe(
+        path, changes=["training.epochs=9", "name=other", 'data.dev=["x.jsonl", "y.jsonl"]', "seed=4"]
+    )
+    assert (changed.training.epochs, changed.name, changed.seed) == (9, "other", 4)
+    assert changed.data.dev == ("x.jsonl", "y.jsonl")
+
+
+@pytest.mark.parametrize("change", ["epochs", "=3", "name.first=3", "training.epoch=3"])
+def test_a_change_that_fits_nothing_is_refused(tmp_path, change):
+    path = write(tmp_path, recipe_to_toml(recipe_from_dict(SMALLEST, source="test")))
+    with pytest.raises(RecipeError):
+        read_recipe(path, changes=[change])
+
+
+def test_a_missing_or_broken_file_says_so(tmp_path):
+    with pytest.raises(RecipeError, match="no such file"):
+        read_recipe(tmp_path / "none.toml")
+    with pytest.raises(RecipeError, match="not TOML"):
+        read_recipe(write(tmp_path, "name = "))
+
+
+def test_differing_keys_names_every_changed_setting_and_no_other():
+    generator = random.Random(5)
+    recipe = recipe_from_dict(SMALLEST, source="test")
+    for _ in range(200):
+        changes = {}
+        if generator.random() < 0.5:
+            changes["seed"] = recipe.seed + 1
+        if generator.random() < 0.5:
+            changes["training"] = dataclasses.replace(recipe.training, epochs=99)
+        if generator.random() < 0.5:
+            changes["window"] = dataclasses.replace(recipe.window, size=recipe.window.size + 1)
+        names = {"seed": "seed", "training": "training.epochs", "window": "window.size"}
+        assert differing_keys(recipe, dataclasses.replace(recipe, **changes)) == sorted(names[key] for key in changes)
