@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 OUT := out
 EXTRAS := dev,dedup,embedded,underthesea
 
-.PHONY: setup run test check fix clean
+PARTS := train dev test
+CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
+
+.PHONY: setup run test check fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -40,12 +43,14 @@ check: $(VENV)/ready
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/hoidam gold check --checks annotations/checks.toml $(foreach part,train dev test,\
-		--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
+	$(BIN)/hoidam gold check --checks annotations/checks.toml $(CORPUS)
 
 fix: $(VENV)/ready
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
+
+stats: $(VENV)/ready
+	$(BIN)/hoidam gold stats $(CORPUS) > data/STATS.md
 
 clean:
 	rm -rf $(VENV) $(OUT) models/encoders training/runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -300,7 +300,8 @@ def gold_export(
 def gold_split(
     gold: GoldFiles,
     articles: ArticleFiles,
-    output: Annotated[Path, typer.Option(help="The folder for articles/ and gold/ of train, dev and test.")],
+    articles_output: Annotated[Path, typer.Option(help="The folder for the articles of train, dev and test.")],
+    gold_output: Annotated[Path, typer.Option(help="The folder for their gold.")],
     dev: Annotated[int, typer.Option(help="Articles in dev.")],
     test: Annotated[int, typer.Option(help="Articles in test.")],
     seed: Annotated[int, typer.Option(help="The seed of the split.")] = 1,
@@ -315,8 +316,9 @@ def gold_split(
     parts = split(annotated, seed=seed, dev=dev, test=test)
     for part in PARTS:
         chosen = [one for one in annotated if parts.part_of[one.id] == part]
-        write_json_lines(output / "articles" / f"{part}.jsonl", (one.article.to_dict() for one in chosen), force=force)
-        write_json_lines(output / "gold" / f"{part}.jsonl", (one.to_dict() for one in chosen), force=force)
+        texts, spans = (one.article.to_dict() for one in chosen), (one.to_dict() for one in chosen)
+        write_json_lines(articles_output / f"{part}.jsonl", texts, force=force)
+        write_json_lines(gold_output / f"{part}.jsonl", spans, force=force)
         _say(f"{part}: {len(chosen)} articles")
     _say(f"near-duplicates across parts: {parts.crossing_duplicates}")
 

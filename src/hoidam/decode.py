@@ -37,17 +37,22 @@ class WordSpan:
 def merge_windows(
     windows: Sequence[Window],
     *,
+    line_starts: Sequence[int],
     tags: Sequence[np.ndarray],
     categories: Sequence[np.ndarray],
     article: Sequence[np.ndarray],
 ) -> ArticleScores:
     """Take each word's scores from the window that owns it, and each category's highest article score.
 
+    Words at `line_starts` go on with no span: a paragraph's end is the end of every span.
+
     *Shapes*, per window, logits: `tags` [words, types, 3]; `categories` [words, categories]; `article` [categories].
     """
     owned = [slice(window.own_start - window.start, window.own_end - window.start) for window in windows]
+    logits = np.concatenate([scores[part] for scores, part in zip(tags, owned, strict=True)])
+    logits[list(line_starts), :, INSIDE] = _ILLEGAL
     return ArticleScores(
-        tags=log_softmax(np.concatenate([scores[part] for scores, part in zip(tags, owned, strict=True)])),
+        tags=log_softmax(logits),
         categories=np.concatenate([scores[part] for scores, part in zip(categories, owned, strict=True)]),
         article=1.0 / (1.0 + np.exp(-np.max(np.stack(article), axis=0))),
     )

@@ -132,11 +132,11 @@ def category_loss(logits: Tensor, categories: Tensor) -> Tensor:
     return loss
 
 
-def load_encoder(source: str, *, layers: int = 0) -> Any:
+def load_encoder(source: str, *, layers: int = 0, attention: str | None = None) -> Any:
     """Load an encoder by hub id or folder, safetensors only, without remote code and without a pooler it will not use.
 
-    With `layers` above 0 only that many of its lowest layers are kept. Raises CheckpointError where there is no
-    encoder, naming what was tried, or where it has fewer layers.
+    With `layers` above 0 only that many of its lowest layers are kept; `attention` names one of transformers'
+    implementations. Raises CheckpointError where there is no encoder, naming what was tried, or it has fewer layers.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -149,7 +149,12 @@ def load_encoder(source: str, *, layers: int = 0) -> Any:
             raise CheckpointError(f"{source}: has {config.num_hidden_layers} layers, {layers} were asked for")
         config.num_hidden_layers = layers or config.num_hidden_layers
         return AutoModel.from_pretrained(
-            source, config=config, use_safetensors=True, trust_remote_code=False, **_without_pooler(config)
+            source,
+            config=config,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            **_without_pooler(config),
         )
     except (OSError, ValueError) as error:
         raise CheckpointError(

@@ -45,9 +45,11 @@ class Reading:
             if not self.body_start <= span.start < span.end <= body_end:
                 causes[span] = "outside the body found"
                 continue
-            edges = self.normalised.from_input(span.start - self.body_start, span.end - self.body_start)
-            if self.encoded.words.within(*edges) is None:
+            start, end = self.normalised.from_input(span.start - self.body_start, span.end - self.body_start)
+            if self.encoded.words.within(start, end) is None:
                 causes[span] = "edge inside a word"
+            elif "\n" in self.normalised.text[start:end]:
+                causes[span] = "over a line end"
         return causes
 
 
@@ -152,6 +154,7 @@ class Predictor:
             )
         return merge_windows(
             text.windows,
+            line_starts=text.words.line_starts(),
             tags=[row.tags for row in rows],
             categories=[row.categories for row in rows],
             article=[row.article for row in rows],

@@ -52,8 +52,7 @@ def pad_batch(windows: Sequence[EncodedWindow], *, pad_id: int) -> Batch:
 
     Lengths are rounded up to a multiple of 8, which matrix units read faster.
     """
-    longest = -(-max(len(window.ids) for window in windows) // 8) * 8
-    shape = (len(windows), longest)
+    shape = (len(windows), _padded(max(len(window.ids) for window in windows)))
     input_ids = np.full(shape, pad_id, dtype=np.int64)
     attention_mask = np.zeros(shape, dtype=np.int64)
     piece_words = np.full(shape, -1, dtype=np.int64)
@@ -64,14 +63,19 @@ def pad_batch(windows: Sequence[EncodedWindow], *, pad_id: int) -> Batch:
     return Batch(input_ids, attention_mask, piece_words, max(window.word_count for window in windows))
 
 
+def _padded(length: int) -> int:
+    return -(-length // 8) * 8
+
+
 def plan_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
     """Group items of like length so that each padded batch holds at most `budget` pieces; yields lists of indices.
 
-    Longest first, so that memory peaks at the start; ties keep their order, so the plan is deterministic.
+    An item that is longer than the budget is a batch of its own. Longest first, so that memory peaks at the start; ties
+    keep their order, so the plan is deterministic.
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
+        if batch and (len(batch) + 1) * _padded(lengths[batch[0]]) > budget:
             yield batch
             batch = []
         batch.append(index)

@@ -6,21 +6,28 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from hoidam.encode.words import Words
+from hoidam.errors import CheckpointError
 
 LONGEST_WORD = 24
 """Pieces that stand for one word at most; what is longer is no word of a language, and its beginning says enough."""
+
+LONGEST_SURFACE = 1_000
+"""Characters of a word that a tokenizer is shown: the time of a pure Python one grows faster than a word's length."""
 
 _CACHE_LIMIT = 1_000_000
 
 
 class PieceTable:
-    """Piece ids by word, cached; built on any tokenizer that `transformers` loads, fast or pure Python."""
+    """Piece ids by word, cached; built on any tokenizer that `transformers` loads, fast or pure Python.
+
+    Raises CheckpointError on a tokenizer without padding, start or end pieces: it feeds no encoder.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
-        self.pad_id: int = tokenizer.pad_token_id
-        self.first_id: int = _either(tokenizer.cls_token_id, tokenizer.bos_token_id)
-        self.last_id: int = _either(tokenizer.sep_token_id, tokenizer.eos_token_id)
-        self._unknown_id: int = tokenizer.unk_token_id
+        self.pad_id = _id_of(tokenizer, "pad_token_id")
+        self.first_id = _id_of(tokenizer, "cls_token_id", "bos_token_id")
+        self.last_id = _id_of(tokenizer, "sep_token_id", "eos_token_id")
+        self._unknown_id = _id_of(tokenizer, "unk_token_id", "pad_token_id")
         self._tokenizer = tokenizer
         self._fast = _without_added_space(tokenizer.backend_tokenizer) if tokenizer.is_fast else None
         self._cache: dict[str, tuple[int, ...]] = {}
@@ -31,6 +38,7 @@ class PieceTable:
 
     def word_ids(self, surface: str, *, spaced: bool) -> tuple[int, ...]:
         """Piece ids of one word, which follows white space where `spaced`."""
+        surface = surface[:LONGEST_SURFACE]
         key = f" {surface}" if spaced else surface
         found = self._cache.get(key)
         if found is None:
@@ -45,24 +53,40 @@ class PieceTable:
         return list(self._tokenizer.convert_tokens_to_ids(self._tokenizer.tokenize(key.strip())))
 
 
-def _either(preferred: int | None, other: int | None) -> int:
-    value = preferred if preferred is not None else other
-    if value is None:
-        raise ValueError("a tokenizer without sequence start and end pieces cannot feed an encoder")
-    return value
+def _id_of(tokenizer: Any, *names: str) -> int:
+    for name in names:
+        found = getattr(tokenizer, name, None)
+        if found is not None:
+            return int(found)
+    raise CheckpointError(
+        f"{tokenizer.name_or_path}: a tokenizer with no {' or '.join(names)}. Give an encoder, not a text generator"
+    )
 
 
 def _without_added_space(backend: Tokenizer) -> Tokenizer:
-    """A copy that puts no space before a text by itself: whether a word follows one is known here."""
+    """A copy that neither puts a space before a text nor takes one away: whether a word follows one is known here."""
     data = json.loads(backend.to_str())
-    stack = [data.get("pre_tokenizer"), data.get("normalizer"), data.get("decoder")]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, dict):
-            if part.get("type") == "Metaspace":
-                part["prepend_scheme"] = "never"
-            if part.get("type") == "ByteLevel" and "add_prefix_space" in part:
-                part["add_prefix_space"] = False
-            stack.extend(part.get("pretokenizers", []) + part.get("normalizers", []))
+    for name in ("normalizer", "pre_tokenizer"):
+        data[name] = _keep_leading_space(data.get(name))
     data["truncation"] = data["padding"] = None
     return Tokenizer.from_str(json.dumps(data))
+
+
+def _keep_leading_space(part: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A step of a tokenizer's reading, as its JSON holds it, changed so that a text's first space stays as it is."""
+    if part is None or part["type"] == "Prepend":
+        return None
+    kind: str = part["type"]
+    if kind == "Sequence":
+        (name,) = part.keys() - {"type"}
+        steps = [step for member in part[name] if (step := _keep_leading_space(member)) is not None]
+        if any(step["type"] == "Metaspace" for step in steps):
+            # A word has no space but the first, which this would throw away before Metaspace can mark it.
+            steps = [step for step in steps if step["type"] != "WhitespaceSplit"]
+        return {"type": kind, name: steps}
+    changes: dict[str, dict[str, Any]] = {
+        "Metaspace": {"prepend_scheme": "never"},
+        "ByteLevel": {"add_prefix_space": False},
+        "Strip": {"strip_left": False},
+    }
+    return part | changes.get(kind, {})

@@ -4,6 +4,7 @@ A word is what a segmenter joins; with no segmenter it is a syllable. Punctuatio
 """
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ class Words:
         """Whether the word begins the text or follows white space."""
         start = self.starts[word]
         return start == 0 or self.text[start - 1].isspace()
+
+    def line_starts(self) -> list[int]:
+        """Indices of the words that begin a line, the first word's left out."""
+        return [word for word in range(1, len(self)) if "\n" in self.text[self.ends[word - 1] : self.starts[word]]]
 
     def sentence_ends(self) -> list[int]:
         """Word indices (exclusive ends) after which a window may be cut, ascending; the last is the number of words."""
@@ -105,7 +110,8 @@ def split_words(text: str, segmenter: Segmenter) -> Words:
     """Cut a normalised text into words, line by line.
 
     A line that the segmenter gives back with other characters than it was given is cut into syllables instead, so that
-    offsets stay exact. Raises AlignmentError if any character would be lost, which would be a defect here.
+    offsets stay exact. A mark is never cut from the character that carries it. Raises AlignmentError if any character
+    would be lost, which would be a defect here.
     """
     spans: list[tuple[int, int]] = []
     place = 0
@@ -113,7 +119,7 @@ def split_words(text: str, segmenter: Segmenter) -> Words:
         if line.strip():
             groups = segmenter.segment(line)
             local = list(syllables(line)) if groups is None else _align(line, groups)
-            spans.extend((place + start, place + end) for start, end in local)
+            spans.extend((place + start, place + end) for start, end in _keep_marks(line, local))
         place += len(line) + 1
     words = Words(text, tuple(start for start, _ in spans), tuple(end for _, end in spans))
     _check_cover(words)
@@ -133,6 +139,28 @@ def _align(line: str, groups: list[str]) -> list[tuple[int, int]]:
             spans.append((solid[used], solid[used + len(word) - 1] + 1))
             used += len(word)
     return spans
+
+
+def _keep_marks(line: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Join words that begin with a mark to the words before them.
+
+    What composes into one character of the input would be two words otherwise, and their spans the same stretch of it.
+    """
+    left = right = 0
+    for start, end in spans:
+        if start == right and _is_mark(line[start]):
+            right = end
+            continue
+        if left < right:
+            yield left, right
+        left, right = start, end
+    if left < right:
+        yield left, right
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it composes with what stands before: combining marks, and Korean vowels and finals."""
+    return character >= "\u0300" and (unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff")
 
 
 def _check_cover(words: Words) -> None:
