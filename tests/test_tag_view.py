@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -103,8 +103,8 @@ def cover(spans: Sequence[Span], *, start: int, end: int) -> list[list[Span]]:
     return [sorted_spans(span for span in spans if span.start <= at < span.end) for at in range(start, end)]
 
 
-def sorted_spans(spans: object) -> list[Span]:
-    return sorted(spans, key=repr)  # type: ignore[call-overload]
+def sorted_spans(spans: Iterable[Span]) -> list[Span]:
+    return sorted(spans, key=repr)
 
 
 def tagged_line(document: ViewDocument) -> str:
@@ -319,7 +319,9 @@ def test_every_hue_is_readable_in_light_and_dark() -> None:
         assert min(contrast(soft, page), contrast(soft, card)) >= 4.5
         assert contrast(luminance(*colours["focus"]), card) >= 3
         for hue in range(360):
-            tint, edge, word, fill = (luminance(*colours[name], hue) for name in ("tint", "edge", "word", "fill"))
+            tint, edge, word, fill = (
+                luminance(colours[name][0], colours[name][1], hue) for name in ("tint", "edge", "word", "fill")
+            )
             assert contrast(ink, tint) >= 7
             assert contrast(word, tint) >= 4.5
             assert contrast(on_fill, fill) >= 4.5
@@ -544,7 +546,8 @@ def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Pat
 @needs_chromium
 def test_search_filter_and_keys_work(tmp_path: Path) -> None:
     steps = {
-        "restored": "return [ids(), one('#status').textContent, one('.off-t0') !== null, one('[open] .id').innerText];",
+        "restored": "return [ids(), one('#status').textContent, one('.off-t0') !== null];",
+        "opened": "return all('.card[open] .id').map((node) => node.textContent);",
         "plain": "set('#choice', ''); set('#search', 'duong MOI'); return ids();",
         "exact": "set('#search', 'Dường mới'); return [ids(), one('#empty').hidden];",
         "none": "set('#search', ''); set('#choice', '-'); return ids();",
@@ -553,6 +556,7 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
         "focus": "one('.text mark').focus(); return one('#tip').textContent;",
         "right": "press('ArrowRight'); return [document.activeElement.textContent, one('#tip').textContent];",
         "end": "press('End'); return [document.activeElement.textContent, one('#tip').textContent];",
+        "moved": "return all('[open] .text')[0].querySelector('[tabindex=\"0\"]') === document.activeElement;",
         "described": "return document.activeElement.getAttribute('aria-describedby');",
         "escape": "press('Escape'); return one('#tip').hidden;",
         "pointed": "point(one('.text mark')); return one('#tip').hidden;",
@@ -560,7 +564,8 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
     }
     fragment = "#hide-type=A&category=L&text=lao&open=x2"
     seen = probe(render_view(SCENE, title="t"), steps, folder=tmp_path, fragment=fragment)
-    assert seen["restored"] == [["x2"], "1 of 3 articles", True, "x2"]
+    assert seen["restored"] == [["x2"], "1 of 3 articles", True]
+    assert seen["opened"] == ["x2"]
     assert seen["plain"] == ["x1"]
     assert seen["exact"] == [[], False]
     assert seen["none"] == ["x3"]
@@ -568,6 +573,7 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
     assert seen["focus"] == "Ascore 0.91"
     assert seen["right"] == ["mới tới", "BKscore 0.50Ascore 0.91"]
     assert seen["end"] == ["chợ Bến Đò", "Ano scoreBKscore 0.50"]
+    assert seen["moved"] is True
     assert (seen["described"], seen["escape"], seen["pointed"], seen["ring"]) == ("tip", True, False, True)
 
 

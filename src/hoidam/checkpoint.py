@@ -10,15 +10,15 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer
 
 from hoidam.encode.pieces import PieceTable
-from hoidam.encode.segmenters import load_segmenter
+from hoidam.encode.prepare import loading
+from hoidam.encode.segmenters import SEGMENTER_NAMES, Segmenter, load_segmenter
 from hoidam.encode.text import TextEncoder
 from hoidam.errors import CheckpointError, DataError
 from hoidam.labels import LabelScheme
@@ -29,6 +29,10 @@ FORMAT = 1
 SETTINGS_NAME = "hoidam.json"
 WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"
+
+_COPY_AGAIN = "Copy the folder again"
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,32 @@ class ModelSettings:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ModelSettings":
         """Read hoidam.json; raises KeyError, TypeError or DataError where it is not of this form."""
+        scheme = LabelScheme.from_dict(data["labels"])
         return cls(
-            name=data["name"],
-            scheme=LabelScheme.from_dict(data["labels"]),
-            segmenter=data["segmenter"]["name"],
-            segmenter_version=data["segmenter"]["version"],
-            window_size=data["window"]["size"],
-            window_overlap=data["window"]["overlap"],
-            thresholds=Thresholds(**data["thresholds"]),
+            name=_typed(data["name"], str),
+            scheme=scheme,
+            segmenter=_typed(data["segmenter"]["name"], str),
+            segmenter_version=_typed(data["segmenter"]["version"], str),
+            window_size=_typed(data["window"]["size"], int),
+            window_overlap=_typed(data["window"]["overlap"], int),
+            thresholds=_thresholds(data["thresholds"], scheme),
         )
+
+
+def _typed(value: Any, kind: type[Value]) -> Value:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _thresholds(data: Mapping[str, Any], scheme: LabelScheme) -> Thresholds:
+    thresholds = Thresholds(**data)
+    unknown = sorted(set(thresholds.spans) - set(scheme.type_names))
+    if unknown:
+        raise KeyError(f"a threshold for {unknown[0]!r}, which is no span type")
+    for value in (*thresholds.spans.values(), thresholds.categories):
+        _typed(float(value) if type(value) is int else value, float)
+    return thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +110,8 @@ def save_model(
     (folder / WEIGHTS_NAME).chmod(0o644)
     model.encoder.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
     tokenizer.save_pretrained(folder)
-    record = settings.to_dict() | {"weights_sha256": _sha256(folder / WEIGHTS_NAME)}
+    hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    record = settings.to_dict() | {"weights_sha256": hashes.pop(WEIGHTS_NAME), "files_sha256": hashes}
     (folder / SETTINGS_NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
 
@@ -109,8 +131,9 @@ def load_model(
             f"({', '.join(settings.scheme.type_names)}; {len(settings.scheme.categories)} categories) than these "
             f"({', '.join(scheme.type_names)}; {len(scheme.categories)} categories). Use the labels of its training"
         )
-    segmenter = load_segmenter(settings.segmenter, version=settings.segmenter_version)
-    model = _load_network(folder, settings=settings, weights_sha256=weights_sha256)
+    segmenter = _load_segmenter(folder, settings)
+    _check_files(folder, {WEIGHTS_NAME: weights_sha256} | _read_record(folder / SETTINGS_NAME).get("files_sha256", {}))
+    model = _load_network(folder, settings)
     tokenizer = load_tokenizer(str(folder))
     encoder = TextEncoder(PieceTable(tokenizer), segmenter, size=settings.window_size, overlap=settings.window_overlap)
     predictor = Predictor(
@@ -128,37 +151,56 @@ def read_settings(folder: Path) -> tuple[ModelSettings, str]:
             f"{folder}: {what} (looked for {SETTINGS_NAME}). "
             "Train one with `hoidam train`, or give its folder with --model"
         )
+    data = _read_record(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
-            raise CheckpointError(f"{path}: format {data['format']}; this version of hoidam reads format {FORMAT}")
-        return ModelSettings.from_dict(data), str(data["weights_sha256"])
-    except (ValueError, KeyError, TypeError, DataError) as error:
-        raise CheckpointError(f"{path}: not a model's settings ({error!r}). Copy the folder again") from None
+            raise CheckpointError(
+                f"{path}: format {data['format']}, and this version of hoidam reads format {FORMAT}. "
+                "Install the version that wrote it, or train again"
+            )
+        return ModelSettings.from_dict(data), _typed(data["weights_sha256"], str)
+    except (AttributeError, KeyError, TypeError, DataError) as error:
+        raise CheckpointError(f"{path}: not a model's settings ({error!r}). {_COPY_AGAIN}") from None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        return _typed(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not a model's settings ({error!r}). {_COPY_AGAIN}") from None
 
 
 def load_tokenizer(source: str) -> Any:
     """Load the tokenizer of a hub id or folder, without remote code; raises CheckpointError where there is none."""
-    try:
+    with loading("tokenizer", source=source, cure="Give a hub id, or a folder that is whole"):
         return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{source}: no tokenizer could be loaded ({str(error).splitlines()[0]})") from None
 
 
-def _load_network(folder: Path, *, settings: ModelSettings, weights_sha256: str) -> TaggerModel:
-    weights = folder / WEIGHTS_NAME
-    if not weights.is_file():
-        raise CheckpointError(f"{weights}: missing. Copy the folder again")
-    if _sha256(weights) != weights_sha256:
-        raise CheckpointError(f"{weights}: not the weights that {SETTINGS_NAME} names. Copy the folder again")
+def _load_segmenter(folder: Path, settings: ModelSettings) -> Segmenter:
+    if settings.segmenter not in SEGMENTER_NAMES:
+        raise CheckpointError(
+            f"{folder}: trained with the segmenter {settings.segmenter!r}, which this version of hoidam does not have. "
+            "Install the version that wrote it"
+        )
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        encoder = build_encoder(config)
+        return load_segmenter(settings.segmenter, version=settings.segmenter_version)
+    except CheckpointError as error:
+        raise CheckpointError(f"{folder}: {error}") from None
+
+
+def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    for name, wanted in hashes.items():
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder / name}: missing. {_COPY_AGAIN}")
+        if _sha256(folder / name) != wanted:
+            raise CheckpointError(f"{folder / name}: not the file that {SETTINGS_NAME} names. {_COPY_AGAIN}")
+
+
+def _load_network(folder: Path, settings: ModelSettings) -> TaggerModel:
+    with loading("model", source=str(folder), cure=_COPY_AGAIN):
+        encoder = build_encoder(AutoConfig.from_pretrained(folder, trust_remote_code=False))
         model = TaggerModel(encoder, types=len(settings.scheme.types), categories=len(settings.scheme.categories))
-        tensors = {name: value.float() for name, value in load_file(weights).items()}
-        model.load_state_dict(tensors)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{folder}: weights and settings do not fit ({str(error).splitlines()[0]})") from None
+        model.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS_NAME).items()})
     return model
 
 

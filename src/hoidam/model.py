@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from transformers.utils.generic import ModelOutput
 
+from hoidam.encode.prepare import load_weights, loading, quieten_transformers
 from hoidam.encode.tags import NO_CATEGORY, TAG_COUNT
+from hoidam.errors import CheckpointError
 
 _MASKED = -1e4
 
@@ -78,6 +80,7 @@ class TaggerModel(nn.Module):
         """A model of the same heads, shared, over another encoder."""
         other = TaggerModel.__new__(TaggerModel)
         nn.Module.__init__(other)
+        other.training = self.training
         other.types = self.types
         other.encoder = encoder
         other.norm, other.dropout, other.tag_head = self.norm, self.dropout, self.tag_head
@@ -138,39 +141,27 @@ def load_encoder(source: str, *, layers: int = 0, attention: str | None = None) 
     With `layers` above 0 only that many of its lowest layers are kept; `attention` names one of transformers'
     implementations. Raises CheckpointError where there is no encoder, naming what was tried, or it has fewer layers.
     """
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig
 
-    from hoidam.errors import CheckpointError
-
+    cure = (
+        "Give a hub id or a transformers folder with safetensors; "
+        "`hoidam encoder prepare embedded --output FOLDER` makes one without a hub"
+    )
     quieten_transformers()
-    try:
+    with loading("encoder", source=source, cure=cure):
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         if layers > config.num_hidden_layers:
             raise CheckpointError(f"{source}: has {config.num_hidden_layers} layers, {layers} were asked for")
         config.num_hidden_layers = layers or config.num_hidden_layers
-        return AutoModel.from_pretrained(
-            source,
-            config=config,
-            attn_implementation=attention,
-            use_safetensors=True,
-            trust_remote_code=False,
-            **_without_pooler(config),
-        )
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{source}: no encoder could be loaded ({str(error).splitlines()[0]}). "
-            "Give a hub id or a transformers folder with safetensors; "
-            "`hoidam encoder prepare embedded --output FOLDER` makes one without a hub"
-        ) from None
-
-
-def quieten_transformers() -> None:
-    """Keep reports on weights that are left out on purpose, and bars for loads of a second, off the terminal."""
-    from transformers.utils import logging
-
-    library_logging: Any = logging
-    library_logging.set_verbosity_error()
-    library_logging.disable_progress_bar()
+    return load_weights(
+        source,
+        cure=cure,
+        config=config,
+        # Without this, weights stored in half precision would be trained in it.
+        dtype=torch.float32,
+        attn_implementation=attention,
+        **_without_pooler(config),
+    )
 
 
 def build_encoder(config: Any) -> Any:
@@ -178,7 +169,7 @@ def build_encoder(config: Any) -> Any:
     from transformers import AutoModel
 
     build: Any = AutoModel.from_config
-    return build(config, trust_remote_code=False, **_without_pooler(config))
+    return build(config, trust_remote_code=False, dtype=torch.float32, **_without_pooler(config))
 
 
 def _without_pooler(config: Any) -> dict[str, bool]:

@@ -180,9 +180,10 @@ _ONSETS = "b c ch d đ g gh gi h k kh l m n ng ngh nh p ph qu r s t th tr v x"
 _RIMES = (
     "a ai ao au ay ac ach am an ang anh ap at ă ăc ăm ăn ăng ăp ăt âc âm ân âng âp ât âu ây e ec em en eng eo ep et "
     "ê êch êm ên ênh êp êt êu i ia ich iêc iêm iên iêng iêp iêt iêu im in inh ip it iu o oa oac oach oai oam oan oang "
-    "oanh oao oap oat oay oăc oăm oăn oăng oăt oc oe oen oeo oet oi om on ong ooc oong op ot ô ôc ôi ôm ôn ông ôp ôt "
-    "ơ ơi ơm ơn ơp ơt u ua uân uâng uât uây uc ui um un ung uô uôc uôi uôm uôn uông uôt uơ up ut uy uya uych uyên "
-    "uyêt uynh uyt uê uêch uênh ư ưa ưc ưi ưm ưn ưng ươ ươc ươi ươm ươn ương ươp ươt ưt ưu y yêm yên yêng yêt yêu"
+    "oanh oao oap oat oay oăc oăm oăn oăng oăt oc oe oem oen oeo oet oi om on ong ooc oong op ot ô ôc ôi ôm ôn ông ôp "
+    "ôt ơ ơi ơm ơn ơp ơt u ua uân uâng uât uây uc ui um un ung uô uôc uôi uôm uôn uông uôt uơ up ut uy uya uych uyên "
+    "uyêt uyn uynh uyp uyt uyu uê uêch uênh ư ưa ưc ưi ưm ưn ưng ươ ươc ươi ươm ươn ương ươp ươt ươu ưt ưu y ych yêm "
+    "yên yêng yêt yêu ynh yt"
 )
 _TONES = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
 _VOWELS = frozenset("aăâeêioôơuưy")

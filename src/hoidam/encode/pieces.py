@@ -20,10 +20,13 @@ _CACHE_LIMIT = 1_000_000
 class PieceTable:
     """Piece ids by word, cached; built on any tokenizer that `transformers` loads, fast or pure Python.
 
-    Raises CheckpointError on a tokenizer without padding, start or end pieces: it feeds no encoder.
+    Raises CheckpointError on a tokenizer without padding, start or end pieces, which feeds no encoder, and on one that
+    has no others: that is what `transformers` makes of a folder whose tokenizer files are missing.
     """
 
     def __init__(self, tokenizer: Any) -> None:
+        if len(tokenizer) <= 2 * len(tokenizer.all_special_tokens):
+            raise CheckpointError(f"{tokenizer.name_or_path}: no tokenizer's files. Copy the folder again, with them")
         self.pad_id = _id_of(tokenizer, "pad_token_id")
         self.first_id = _id_of(tokenizer, "cls_token_id", "bos_token_id")
         self.last_id = _id_of(tokenizer, "sep_token_id", "eos_token_id")
