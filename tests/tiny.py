@@ -27,11 +27,11 @@ chống cháy rừng, kiểm dịch động vật, thông quan hàng hóa và k�
 Phát biểu tại buổi hội đàm, lãnh đạo huyện Mường Khương khẳng định quan hệ hữu nghị giữa hai huyện ngày càng bền chặt.
 """
 
-JOINED = """Ngày 12 / 3 , tại cửa_khẩu quốc_tế Thanh_Thủy , Phó_Chủ_tịch UBND huyện Vị_Xuyên Nguyễn_Văn_Hùng hội_đàm với ông
-Lý_Vĩ , Phó Huyện_trưởng huyện Ma_Ly_Pho ( châu Văn_Sơn , tỉnh Vân_Nam , Trung_Quốc ) . Hai bên nhất_trí phòng_chống
-tội_phạm qua biên_giới , quản_lý xuất_nhập_cảnh , trao_đổi thương_mại , du_lịch và giáo_dục ; kim_ngạch đạt 2.000 tỷ đồng .
-Bí_thư Huyện_ủy Mường_Khương Giàng_Quốc_Hưng và đồng_chí Trịnh_Cẩm đã ký biên_bản ghi_nhớ về bảo_vệ môi_trường , phòng_chống
-cháy rừng , kiểm_dịch động_vật , thông_quan hàng_hóa và kết_nghĩa hai huyện biên_giới trong năm 2024 .
+JOINED = """Ngày 12 / 3 , tại cửa_khẩu quốc_tế Thanh_Thủy , Phó_Chủ_tịch UBND huyện Vị_Xuyên Nguyễn_Văn_Hùng hội_đàm với
+ông Lý_Vĩ , Phó Huyện_trưởng huyện Ma_Ly_Pho ( châu Văn_Sơn , tỉnh Vân_Nam , Trung_Quốc ) . Hai bên nhất_trí phòng_chống
+tội_phạm qua biên_giới , quản_lý xuất_nhập_cảnh , trao_đổi thương_mại , du_lịch và giáo_dục ; kim_ngạch đạt 2.000 tỷ
+đồng . Bí_thư Huyện_ủy Mường_Khương Giàng_Quốc_Hưng và đồng_chí Trịnh_Cẩm đã ký biên_bản ghi_nhớ về bảo_vệ môi_trường ,
+phòng_chống cháy rừng , kiểm_dịch động_vật , thông_quan hàng_hóa và kết_nghĩa hai huyện biên_giới trong năm 2024 .
 """
 
 _SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
@@ -121,7 +121,7 @@ def spread(module: Any) -> Any:
 
 
 def packed_pieces() -> list[tuple[str, float]]:
-    """Pieces with scores as XLM-R has them: specials, `▁`, syllables at a word's start, letters, marks, other scripts."""
+    """Pieces with scores as XLM-R has them: specials, `▁`, syllables at a word's start, letters, other scripts."""
     syllables = sorted({word for word in TEXT.replace("/", " ").split() if word.isalpha()})
     starts = [f"▁{syllable}" for syllable in syllables] + ["▁h", "▁H", "▁th", "▁(", "▁2", "▁20"]
     inner = ["ng", "nh", "ch", "uyên", "ương", "iên", "ội", "Khương", "Sơn", "2024"]
@@ -168,7 +168,7 @@ def packed_weights(*, seed: int) -> bytes:
 
 
 def _is_packed(name: str) -> bool:
-    return name.endswith(".w") and "ln." not in name or name in ("emb.word", "emb.pos")
+    return (name.endswith(".w") and "ln." not in name) or name in ("emb.word", "emb.pos")
 
 
 def _packed_values(name: str, count: int, rng: random.Random) -> bytes:
@@ -247,7 +247,7 @@ def _join(line: str) -> list[str]:
         if words and bare == token and words[-1].count(" ") < 2 and (len(words[-1]) + len(token)) % 3 == 0:
             words[-1] += f" {token}"
         else:
-            before, _, after = token.partition(bare)
+            before, _, after = token.partition(bare) if bare else (token, "", "")
             words += [part for part in (*before, bare, *after) if part]
     return words
 

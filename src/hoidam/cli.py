@@ -3,6 +3,8 @@
 Exit codes: 0 all done; 1 the command could not be carried out; 2 wrong usage; 3 done, but some inputs failed.
 """
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,8 +47,13 @@ IdColumn = Annotated[str, typer.Option(help="The field that holds a record's id.
 
 def main() -> NoReturn:
     """Run the command line; every expected failure is one message on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except HoidamError as error:
         _say(f"hoidam: {error}")
         sys.exit(FAILED)
@@ -54,7 +61,11 @@ def main() -> NoReturn:
         _say("hoidam: stopped")
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Nobody reads any more; Python would fail on what is left in the buffer once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except OSError as error:
+        _say(f"hoidam: the operating system refused: {error}")
         sys.exit(FAILED)
     sys.exit(0)
 
@@ -117,6 +128,10 @@ def evaluate(
         raise typer.BadParameter("give either --model or --tagged")
     from hoidam.tag.scoring import score_files
 
+    if report is not None:
+        from hoidam.evaluate import report_paths
+
+        report_paths(report, force=force)
     result = score_files(
         gold=gold, articles=articles, labels=labels, model=model, tagged=tagged, device=device, examples=examples
     )
@@ -141,12 +156,12 @@ def tag(
     id_column: IdColumn = "id",
 ) -> None:
     """Tag articles: spans with scores on the input's own offsets, and the article's categories."""
-    from hoidam.files import refuse_overwrite
     from hoidam.ingest.readers import Columns, discover, read_found
+    from hoidam.tag.writers import check_output
 
     found = discover(inputs)
     if output is not None:
-        refuse_overwrite(output, force=force)
+        check_output(output, inputs=found.files, force=force)
     from hoidam.tag.batch import tag_items
     from hoidam.tag.tagger import Tagger
 
@@ -302,8 +317,8 @@ def gold_split(
     articles: ArticleFiles,
     articles_output: Annotated[Path, typer.Option(help="The folder for the articles of train, dev and test.")],
     gold_output: Annotated[Path, typer.Option(help="The folder for their gold.")],
-    dev: Annotated[int, typer.Option(help="Articles in dev.")],
-    test: Annotated[int, typer.Option(help="Articles in test.")],
+    dev: Annotated[float, typer.Option(help="The share of articles for dev.")] = 0.15,
+    test: Annotated[float, typer.Option(help="The share of articles for test.")] = 0.15,
     seed: Annotated[int, typer.Option(help="The seed of the split.")] = 1,
     labels: Labels = LABELS,
     force: Force = False,

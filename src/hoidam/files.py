@@ -22,9 +22,11 @@ def refuse_overwrite(path: Path, *, force: bool) -> None:
 def whole_file(path: Path, *, force: bool = False, binary: bool = False) -> Iterator[IO[Any]]:
     """Open a file for writing that takes its name only when the block ends without an exception.
 
-    Raises DataError where the name is taken and `force` is not given, or where the folder cannot be written.
+    Raises DataError where the name is taken and `force` is not given or a folder's, or where nothing can be written.
     """
     refuse_overwrite(path, force=force)
+    if path.is_dir():
+        raise DataError("is a folder", path=path, cure="Give the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
@@ -45,9 +47,11 @@ def whole_file(path: Path, *, force: bool = False, binary: bool = False) -> Iter
 def whole_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a folder to fill that takes its name only when the block ends without an exception.
 
-    Raises DataError where the name is taken and `force` is not given, or where the parent cannot be written.
+    Raises DataError where the name is taken and `force` is not given or a file's, or where nothing can be written.
     """
     refuse_overwrite(path, force=force)
+    if path.is_file():
+        raise DataError("is a file", path=path, cure="Give the name of a folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))

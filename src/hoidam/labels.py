@@ -115,8 +115,9 @@ def read_labels(path: Path) -> LabelScheme:
     """Read a labels.toml; raises DataError with the file's name where it is missing or wrong."""
     try:
         return LabelScheme.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise DataError("no such file", path=path, cure="Give the path of a labels.toml") from None
+    except OSError as error:
+        problem = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        raise DataError(problem, path=path, cure="Give the path of a labels.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"not TOML ({error})", path=path, cure="See annotations/labels.toml for an example") from None
     except DataError as error:

@@ -1,6 +1,22 @@
-"""Where numbers come from: the commit of the working folder."""
+"""Where numbers come from: the command, the commit of the working folder, the versions of what computes."""
 
+import platform
+import shlex
 import subprocess
+import sys
+from importlib import metadata
+
+_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy")
+
+
+def command() -> str:
+    """The command line of this run, as a shell takes it."""
+    return shlex.join(["hoidam", *sys.argv[1:]])
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES}
 
 
 def commit() -> str | None:

@@ -9,7 +9,7 @@ from hoidam.evaluate.bootstrap import Interval, Intervals, RatioIntervals, Table
 from hoidam.evaluate.counts import Counts, ErrorCounts, FalseAlarms, Measure, Ratios, Reach, Table
 from hoidam.evaluate.match import ErrorKind, SpanError, match_overlapping
 from hoidam.evaluate.render import escape_markdown, render_markdown, render_table
-from hoidam.evaluate.report import Report, read_report, write_report
+from hoidam.evaluate.report import Report, read_report, report_paths, write_report
 from hoidam.evaluate.score import UNREAD, ArticleScores, Scores, score
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "read_report",
     "render_markdown",
     "render_table",
+    "report_paths",
     "resample_indices",
     "score",
     "write_report",

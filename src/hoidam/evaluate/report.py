@@ -63,13 +63,19 @@ def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False
 
     Raises DataError where either exists and `force` is not given, or where the folder cannot be written.
     """
-    paths = folder / "report.json", folder / "report.md"
+    paths = report_paths(folder, force=force)
     texts = _json_text(report) + "\n", render_markdown(report)
-    for path in paths:
-        refuse_overwrite(path, force=force)
     for path, text in zip(paths, texts, strict=True):
         with whole_file(path, force=force) as stream:
             stream.write(text)
+    return paths
+
+
+def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, Path]:
+    """The files of a report in `folder`; raises DataError where either exists and `force` is not given."""
+    paths = folder / "report.json", folder / "report.md"
+    for path in paths:
+        refuse_overwrite(path, force=force)
     return paths
 
 

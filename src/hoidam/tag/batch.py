@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hoidam.files import json_line, refuse_overwrite, whole_file
+from hoidam.files import json_line, whole_file
 from hoidam.ingest.readers import Failure, Item
 from hoidam.tag.tagger import Tagger
-from hoidam.tag.writers import JsonLinesWriter, open_writer
+from hoidam.tag.writers import JsonLinesWriter, errors_path, open_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,6 @@ class Summary:
     spans: int
     failed: int
     errors: Path | None
-
-
-def errors_path(output: Path) -> Path:
-    """Where the failures of a run are listed that writes to `output`."""
-    return output.with_name(f"{output.name}.errors.jsonl")
 
 
 def tag_items(
@@ -46,15 +41,13 @@ def tag_items(
         errors = None
         if output is not None:
             writer = stack.enter_context(open_writer(output, force=force))
-            refuse_overwrite(errors_path(output), force=force)
-            errors_path(output).unlink(missing_ok=True)
         else:
             writer = JsonLinesWriter(stream)
         for result in tagger.tag(items):
             if isinstance(result, Failure):
                 failed += 1
                 if output is not None:
-                    errors = errors or stack.enter_context(whole_file(errors_path(output)))
+                    errors = errors or stack.enter_context(whole_file(errors_path(output), force=force))
                     errors.write(json_line(result.to_dict()))
                 on_item(result)
                 continue
@@ -63,4 +56,7 @@ def tag_items(
             tagged += 1
             spans += len(found.spans)
             on_item(None)
+    if output is not None and not failed:
+        # What an earlier run listed there is no longer so.
+        errors_path(output).unlink(missing_ok=True)
     return Summary(tagged, spans, failed, errors_path(output) if errors and output else None)

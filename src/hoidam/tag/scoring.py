@@ -1,7 +1,6 @@
 """Files of gold against a model or a tagged file: the report, with what gold could not be reached and why."""
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hoidam.document import Annotated, Span, Tagged, read_articles, read_gold, r
 from hoidam.evaluate import Report, bootstrap, score
 from hoidam.labels import LabelScheme, read_labels
 from hoidam.predict import choose_device
-from hoidam.provenance import commit
+from hoidam.provenance import command, commit
 
 Causes = Mapping[str, Mapping[Span, str]]
 
@@ -35,7 +34,7 @@ def score_files(
     texts = read_articles(articles)
     wanted = read_gold(gold, texts, scheme)
     facts: dict[str, Any] = {
-        "command": " ".join(["hoidam", *sys.argv[1:]]),
+        "command": command(),
         "hoidam": hoidam.__version__,
         "commit": commit(),
         "data_sha256": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (*gold, *articles)},

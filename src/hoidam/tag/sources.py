@@ -8,14 +8,17 @@ from hoidam.ingest.readers import Document, read_inputs
 
 
 def read_texts(tagged: Path, *, inputs: Sequence[str] = ()) -> dict[str, str]:
-    """Texts by id, from `inputs` or else from the files that the tagged records name as their source.
+    """Texts by id, from `inputs` or else from the places that the tagged records name as their source.
 
     Raises DataError where the tagged file is not JSON lines; an input that cannot be read gives no text.
     """
-    wanted = list(inputs) or list(
-        dict.fromkeys(_file(record.get("source", "")) for _, record in read_json_lines(tagged))
-    )
-    return {item.id: item.text for item in read_inputs(wanted) if isinstance(item, Document)}
+    if inputs:
+        return {item.id: item.text for item in read_inputs(inputs) if isinstance(item, Document)}
+    sources = {str(record.get("id")): str(record.get("source")) for _, record in read_json_lines(tagged)}
+    files = list(dict.fromkeys(map(_file, sources.values())))
+    # By place and not by id: the name that a file or record is given depends on what else was read with it.
+    texts = {item.source: item.text for item in read_inputs(files) if isinstance(item, Document)}
+    return {name: texts[source] for name, source in sources.items() if source in texts}
 
 
 def _file(source: str) -> str:

@@ -1,7 +1,7 @@
 """Tagged articles as JSON lines, CSV or Parquet, chosen by the output's suffix."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 
 from hoidam.document import Tagged
 from hoidam.errors import DataError
-from hoidam.files import json_line, whole_file
+from hoidam.files import json_line, refuse_overwrite, whole_file
+
+FORMS = (".jsonl", ".csv", ".parquet")
 
 _ROW_GROUP = 1000
 
@@ -101,9 +103,25 @@ class ParquetWriter:
             self._rows = []
 
 
+def errors_path(output: Path) -> Path:
+    """Where the failures of a run are listed that writes to `output`."""
+    return output.with_name(f"{output.name}.errors.jsonl")
+
+
+def check_output(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+    """Raise DataError on a suffix that has no form, on one of the `inputs`, and on what exists without `force`."""
+    if path.suffix.lower() not in FORMS:
+        raise DataError(f"no output form {path.suffix!r}", path=path, cure="Use .jsonl, .csv or .parquet")
+    for taken in (path, errors_path(path)):
+        refuse_overwrite(taken, force=force)
+    if path.exists() and any(path.absolute() == given.absolute() for given in inputs):
+        raise DataError("is one of the inputs", path=path, cure="Write the output somewhere else")
+
+
 @contextmanager
 def open_writer(path: Path, *, force: bool = False) -> Iterator[TaggedWriter]:
-    """A writer whose file appears whole when the block ends; raises DataError on a suffix that has no form."""
+    """A writer whose file appears whole when the block ends; raises DataError as `check_output` does."""
+    check_output(path, force=force)
     match path.suffix.lower():
         case ".jsonl":
             with whole_file(path, force=force) as stream:
@@ -111,8 +129,6 @@ def open_writer(path: Path, *, force: bool = False) -> Iterator[TaggedWriter]:
         case ".csv":
             with whole_file(path, force=force) as stream:
                 yield CsvWriter(stream)
-        case ".parquet":
+        case _:
             with whole_file(path, force=force, binary=True) as stream, closing(ParquetWriter(stream)) as writer:
                 yield writer
-        case _:
-            raise DataError(f"no output form {path.suffix!r}", path=path, cure="Use .jsonl, .csv or .parquet")

@@ -15,14 +15,17 @@ from transformers import (
     ProgressCallback,
     Trainer,
     TrainerCallback,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.integrations.integration_utils import TensorBoardCallback
+from transformers.trainer import TRAINER_STATE_NAME
 
 from hoidam.train.features import Collator
 from hoidam.train.recipe import Recipe, TrainingSettings
 
 DEV_SCORE = "dev_score"
+CHECKPOINTS_NAME = "checkpoints"
 DevScorer = Callable[[], dict[str, float]]
 _tensorboard: Any = TensorBoardCallback
 
@@ -76,18 +79,11 @@ def _layer(name: str) -> int | None:
 
 
 class EpochLines(TrainerCallback):
-    """Prints one line an epoch, for logs and terminals alike, and keeps the curves."""
-
-    def __init__(self) -> None:
-        self.curves: list[dict[str, float]] = []
-
-    def on_log(self, args: Any, state: Any, control: Any, **known: Any) -> None:
-        """Take down what the trainer logs."""
-        self.curves.append({"epoch": round(state.epoch or 0.0, 3), "step": state.global_step} | known["logs"])
+    """Prints one line an epoch, for logs and terminals alike."""
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **known: Any) -> None:
         """Print the epoch's dev scores."""
-        losses = [entry["loss"] for entry in self.curves if "loss" in entry]
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
         scores = {name.removeprefix("eval_"): value for name, value in known["metrics"].items() if name != "epoch"}
         parts = [f"{name} {value:.4f}" for name, value in scores.items()]
         loss = f"loss {losses[-1]:.4f}, " if losses else ""
@@ -104,12 +100,12 @@ def make_trainer(
     folder: Path,
     device: torch.device,
     precision: str,
-) -> tuple[TaggerTrainer, EpochLines]:
+) -> TaggerTrainer:
     """A trainer that writes checkpoints and TensorBoard curves into `folder` and keeps the best epoch's weights."""
     settings = recipe.training
     steps = -(-len(features) // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
     arguments = TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
+        output_dir=str(folder / CHECKPOINTS_NAME),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
@@ -135,8 +131,7 @@ def make_trainer(
         disable_tqdm=not sys.stderr.isatty(),
         average_tokens_across_devices=False,
     )
-    lines = EpochLines()
-    callbacks: list[TrainerCallback] = [lines, _tensorboard(SummaryWriter(str(folder / "curves")))]
+    callbacks: list[TrainerCallback] = [EpochLines(), _tensorboard(SummaryWriter(str(folder / "curves")))]
     if settings.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
     trainer = TaggerTrainer(
@@ -152,7 +147,18 @@ def make_trainer(
     )
     for callback in _talkative():
         trainer.remove_callback(callback)
-    return trainer, lines
+    return trainer
+
+
+def curves(state: TrainerState) -> list[dict[str, float]]:
+    """What was logged of each epoch since the run began, before a stop and after."""
+    return [{"epoch": entry["epoch"], "step": entry["step"]} | entry for entry in state.log_history]
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint of a run folder that was written to its end, where the trainer's state comes last."""
+    whole = (path.parent for path in (folder / CHECKPOINTS_NAME).glob(f"checkpoint-*/{TRAINER_STATE_NAME}"))
+    return max(map(str, whole), key=lambda path: int(path.rpartition("-")[2]), default=None)
 
 
 def _talkative() -> Iterator[type[TrainerCallback]]:

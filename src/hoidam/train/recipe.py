@@ -92,6 +92,8 @@ def read_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such file. Recipes that come with the project lie in training/") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}). Give a recipe's file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML ({error})") from None
     for change in changes:

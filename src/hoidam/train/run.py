@@ -20,20 +20,22 @@ from transformers import set_seed
 import hoidam
 from hoidam.checkpoint import ModelSettings, describe_hardware, load_tokenizer, save_model
 from hoidam.document import Annotated, Tagged, read_articles, read_gold
+from hoidam.encode.batches import encode_window, pad_batch
 from hoidam.encode.pieces import PieceTable
 from hoidam.encode.segmenters import load_segmenter
 from hoidam.encode.text import TextEncoder
+from hoidam.encode.windows import Window
 from hoidam.errors import RecipeError
 from hoidam.evaluate import Measure, Report, bootstrap, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.labels import LabelScheme, read_labels
 from hoidam.model import TaggerModel, load_encoder
 from hoidam.predict import Prediction, Predictor, Thresholds, choose_device
-from hoidam.provenance import commit
+from hoidam.provenance import command, commit, versions
 from hoidam.train.card import render_card
 from hoidam.train.features import Collator, make_features
 from hoidam.train.frozen import lower_states, split_encoder
-from hoidam.train.loop import DEV_SCORE, make_trainer
+from hoidam.train.loop import CHECKPOINTS_NAME, DEV_SCORE, curves, last_checkpoint, make_trainer
 from hoidam.train.recipe import DataSettings, Recipe, differing_keys, read_recipe, recipe_to_toml
 from hoidam.train.thresholds import tune_thresholds
 
@@ -58,8 +60,9 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     and CheckpointError where data or encoder cannot be used.
     """
     place = choose_device(device)
+    _check_folder(folder, recipe, resume=resume)
     corpus = read_corpus(recipe.data)
-    _open_folder(folder, recipe, resume=resume)
+    precision = choose_precision(recipe.training.precision, device=place)
     started = time.monotonic()
     set_seed(recipe.seed)
     # On a CPU plain attention trains a quarter faster than the fused one.
@@ -67,6 +70,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     network = load_encoder(recipe.encoder.name, layers=recipe.encoder.layers, attention=attention)
     tokenizer = load_tokenizer(recipe.encoder.name)
     encoder = _text_encoder(recipe, tokenizer)
+    _check_window(encoder, network)
     features = make_features(corpus.train, encoder=encoder, scheme=corpus.scheme)
     model = TaggerModel(
         network,
@@ -74,11 +78,12 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         categories=len(corpus.scheme.categories),
         dropout=recipe.training.dropout,
     ).to(place)
-    precision = choose_precision(recipe.training.precision, device=place)
     predictor = Predictor(model, encoder=encoder, scheme=corpus.scheme, device=place, precision=precision)
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
     trained, collator = _trained_part(model, recipe, features, encoder=encoder, device=place, precision=precision)
-    trainer, lines = make_trainer(
+    if not resume:
+        _begin(folder, recipe)
+    trainer = make_trainer(
         trained,
         recipe=recipe,
         features=features,
@@ -88,13 +93,13 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         device=place,
         precision=precision,
     )
-    trainer.train(resume_from_checkpoint=resume and any((folder / "checkpoints").glob("checkpoint-*")))
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder) if resume else None)
     predictor.precision = "fp32"
     predictions = predictor.predict([annotated.article.text for annotated in corpus.dev])
     thresholds = tune_thresholds(corpus.dev, predictions, scheme=corpus.scheme)
     provenance = {
         "hoidam": hoidam.__version__,
-        "command": " ".join(["hoidam", *sys.argv[1:]]),
+        "command": command(),
         "commit": commit(),
         "recipe": recipe.to_dict(),
         "data_sha256": dict(corpus.hashes),
@@ -105,6 +110,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         "epochs_run": round(trainer.state.epoch or 0.0),
         "best_dev_score": trainer.state.best_metric,
         "seconds": round(time.monotonic() - started, 1),
+        "versions": versions(),
         "hardware": describe_hardware(),
     }
     return _write_results(
@@ -118,7 +124,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         predictions=predictions,
         thresholds=thresholds,
         provenance=provenance,
-        curves=lines.curves,
+        curves=curves(trainer.state),
     )
 
 
@@ -146,7 +152,9 @@ def _sha256(path: Path) -> str:
 
 
 def choose_precision(wanted: str, *, device: torch.device) -> str:
-    """`auto` is bf16 where the hardware multiplies in it, else fp32."""
+    """`auto` is bf16 where the hardware multiplies in it, else fp32; raises RecipeError on fp16 without a GPU."""
+    if wanted == "fp16" and device.type == "cpu":
+        raise RecipeError("training.precision: fp16 needs a GPU. Use auto, bf16 or fp32")
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
@@ -154,7 +162,7 @@ def choose_precision(wanted: str, *, device: torch.device) -> str:
     return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
 
 
-def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+def _check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     kept = folder / RECIPE_NAME
     if resume:
         if not kept.is_file():
@@ -164,11 +172,34 @@ def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
             raise RecipeError(f"{folder}: begun with another recipe; these differ: {', '.join(different)}")
         if (folder / MODEL_NAME).exists():
             raise RecipeError(f"{folder}: this run is finished. Its model is in {folder / MODEL_NAME}")
-        return
-    if folder.exists():
+    elif folder.exists():
         raise RecipeError(f"{folder}: exists already. Give another --output, --resume it, or remove it")
-    folder.mkdir(parents=True)
-    kept.write_text(recipe_to_toml(recipe), encoding="utf-8")
+
+
+def _begin(folder: Path, recipe: Recipe) -> None:
+    """Make the run folder: once everything is loaded, so that a mistake found on the way leaves nothing behind."""
+    try:
+        folder.mkdir(parents=True)
+        (folder / RECIPE_NAME).write_text(recipe_to_toml(recipe), encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{folder}: cannot be written ({error.strerror}). Give another --output") from None
+
+
+def _check_window(encoder: TextEncoder, network: Any) -> None:
+    """Raise RecipeError where a full window, as it is padded, has more pieces than the network has positions."""
+    table = getattr(getattr(network, "embeddings", None), "position_embeddings", None)
+    if not isinstance(table, torch.nn.Embedding):
+        return
+    # RoBERTa and its kin number positions from their padding position on.
+    positions = table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+    pieces, whole = encoder.pieces, Window(0, encoder.size, 0, encoder.size)
+    full = encode_window([(pieces.pad_id,)] * encoder.size, whole, first_id=pieces.first_id, last_id=pieces.last_id)
+    length = pad_batch([full], pad_id=pieces.pad_id).input_ids.shape[1]
+    if length > positions:
+        raise RecipeError(
+            f"window.size: {encoder.size} pieces make {length} with specials and padding, and the encoder has "
+            f"{positions} positions. Use {positions - length + encoder.size} or fewer"
+        )
 
 
 def _text_encoder(recipe: Recipe, tokenizer: Any) -> TextEncoder:
@@ -251,7 +282,7 @@ def _write_results(
     with whole_folder(folder / MODEL_NAME) as partial:
         card = render_card(settings, provenance=provenance, report=report)
         save_model(partial, model=model, tokenizer=tokenizer, settings=settings, card=card)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
     return folder / MODEL_NAME
 
 

@@ -10,9 +10,14 @@ _GRID = tuple(step / 100 for step in range(0, 96, 5))
 
 
 def tune_thresholds(gold: Sequence[Annotated], predictions: Sequence[Prediction], *, scheme: LabelScheme) -> Thresholds:
-    """The thresholds with the highest F1: strict, for each type; micro over categories. Ties go to the lowest."""
+    """The thresholds with the highest F1: strict, for each type; micro over categories. Ties go to the lowest.
+
+    Where no category is right at any threshold, one half: the lowest would give every article all of them.
+    """
     spans = {name: _best(_span_findings(gold, predictions, name)) for name in scheme.type_names}
-    return Thresholds(spans=spans, categories=_best(_category_findings(gold, predictions)))
+    categories = _category_findings(gold, predictions)
+    some_right = any(right for _, right in categories.found)
+    return Thresholds(spans=spans, categories=_best(categories) if some_right else 0.5)
 
 
 class _Findings:
