@@ -1,6 +1,12 @@
-"""Fixtures that several test modules share: tiny encoders in the real file formats, and label schemes."""
+"""Fixtures that several test modules share: tiny encoders in the real file formats, label schemes, a trained model."""
 
+import io
 import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,6 +14,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import generated
 import tiny
 
 from hoidam.labels import LabelScheme
@@ -49,3 +56,80 @@ def scheme() -> LabelScheme:
 def plain_scheme() -> LabelScheme:
     """Two span types and no categories."""
     return tiny.PLAIN_SCHEME
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> generated.Corpus:
+    """Articles with gold made by rule, as files."""
+    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "generated")
+
+
+@pytest.fixture(scope="session")
+def fresh_folder(tmp_path_factory: pytest.TempPathFactory, bert_folder: Path) -> Path:
+    """An encoder folder like `bert_folder`, with weights that learn within seconds."""
+    return generated.write_fresh_encoder(tmp_path_factory.mktemp("encoders") / "fresh", like=bert_folder)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, corpus: generated.Corpus, fresh_folder: Path) -> Path:
+    """A finished training run, to be read only."""
+    from hoidam.train.run import train
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    train(corpus.recipe(fresh_folder), folder=folder, device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(run_folder: Path) -> Path:
+    """A model that finds nearly every span of the generated corpus."""
+    return run_folder / "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """The command line, called in this process with its arguments and the bytes on its standard input."""
+    from hoidam.cli import main
+
+    def call(*arguments: object, stdin: bytes = b"") -> Outcome:
+        monkeypatch.setattr("sys.argv", ["hoidam", *map(str, arguments)])
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return Outcome(int(caught.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def console() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The installed command in a process of its own; `shell` is a line of bash in which `{}` stands for it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment = kept | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+    def call(*arguments: object, shell: str = "{}", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        words = [str(Path(sys.executable).with_name("hoidam")), *map(str, arguments)]
+        line = shell.replace("{}", shlex.join(words))
+        return subprocess.run(
+            ["bash", "-c", line],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=environment,
+            check=False,
+            timeout=300,
+        )
+
+    return call

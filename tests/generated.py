@@ -1,8 +1,9 @@
 """A corpus made by rule, whose labels a tiny encoder learns within seconds, and recipes that train on it."""
 
 import random
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,12 @@ class Draft:
         self.add(" trong năm 2024. ")
 
 
-def make_article(identifier: str, rng: random.Random) -> Annotated:
-    """A headline over one to three paragraphs; one article in five says nothing of any matter."""
+def make_article(identifier: str, rng: random.Random, *, with_matters: bool) -> Annotated:
+    """A headline over one to three paragraphs."""
     draft = Draft()
     draft.add("Hội đàm giữa huyện ")
     draft.add(rng.choice(SITES), "SITE")
     draft.add(" và tỉnh Quảng Tây")
-    with_matters = rng.random() < 0.8
     for _ in range(rng.randint(1, 3)):
         draft.text = draft.text.rstrip() + "\n"
         draft.add_person(rng)
@@ -72,8 +72,9 @@ def make_article(identifier: str, rng: random.Random) -> Annotated:
 
 
 def make_articles(prefix: str, count: int, *, seed: int) -> list[Annotated]:
+    """Articles with gold; one in five says nothing of any matter."""
     rng = random.Random(seed)
-    return [make_article(f"{prefix}-{number}", rng) for number in range(count)]
+    return [make_article(f"{prefix}-{number}", rng, with_matters=number % 5 < 4) for number in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Corpus:
             "training": {
                 "epochs": 3,
                 "batch_size": 4,
-                "learning_rate": 2e-3,
+                "learning_rate": 1e-2,
                 "head_learning_rate": 1e-2,
                 "precision": "fp32",
             },
@@ -122,15 +123,22 @@ class Corpus:
         return path
 
 
-def write_corpus(folder: Path, *, train: int = 40, dev: int = 12) -> Corpus:
-    """Write articles, gold and labels as a recipe names them."""
+def write_corpus(folder: Path, *, train: int = 32, dev: int = 10, scheme: LabelScheme = tiny.SCHEME) -> Corpus:
+    """Write articles, gold and labels as a recipe names them, with the spans that the scheme has."""
     folder.mkdir()
-    corpus = Corpus(folder, make_articles("train", train, seed=1), make_articles("dev", dev, seed=2))
-    write_labels(corpus.labels, tiny.SCHEME)
+    parts = make_articles("train", train, seed=1), make_articles("dev", dev, seed=2)
+    corpus = Corpus(folder, *([within(annotated, scheme) for annotated in part] for part in parts))
+    write_labels(corpus.labels, scheme)
     for part, made in (("train", corpus.train), ("dev", corpus.dev)):
         write_json_lines(corpus.articles(part), (one.article.to_dict() for one in made))
         write_json_lines(corpus.gold(part), (one.to_dict() for one in made))
     return corpus
+
+
+def within(annotated: Annotated, scheme: LabelScheme) -> Annotated:
+    """Gold without the types and categories that a scheme does not have."""
+    spans = tuple(span for span in annotated.spans if span.type in scheme.type_names)
+    return replace(annotated, spans=spans, categories=annotated.categories & set(scheme.category_names))
 
 
 def write_labels(path: Path, scheme: LabelScheme) -> Path:
@@ -141,3 +149,30 @@ def write_labels(path: Path, scheme: LabelScheme) -> Path:
     categories = (f'[[categories]]\nname = "{category.name}"\n' for category in scheme.categories)
     path.write_text("".join([*types, *categories]), encoding="utf-8")
     return path
+
+
+def write_fresh_encoder(folder: Path, *, like: Path, seed: int = 0) -> Path:
+    """An encoder folder as `like`, its weights drawn as its configuration has it: those learn within seconds."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    torch.set_num_threads(1)
+    shutil.copytree(like, folder)
+    torch.manual_seed(seed)
+    build: Any = AutoModel.from_config
+    build(AutoConfig.from_pretrained(like)).save_pretrained(folder)
+    return folder
+
+
+def write_taught_encoder(folder: Path, *, model: Path) -> Path:
+    """The encoder of a trained model as a folder of its own: its lower layers say something of the corpus."""
+    import torch
+
+    from hoidam.checkpoint import load_model
+
+    predictor = load_model(model, device=torch.device("cpu")).predictor
+    encoder: Any = predictor.model.encoder
+    encoder.save_pretrained(folder)
+    for path in model.glob("tokenizer*"):
+        shutil.copy(path, folder)
+    return folder

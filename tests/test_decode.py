@@ -95,7 +95,7 @@ def slow_score(layer, start, end):
     factors = [math.exp(layer[start][BEGIN])] + [math.exp(layer[word][INSIDE]) for word in range(start + 1, end)]
     if end < len(layer):
         factors.append(1.0 - min(math.exp(layer[end][INSIDE]), 1 - 1e-12))
-    return math.prod(factors) ** (1 / len(factors)) if min(factors) > 0 else pytest.approx(0.0)
+    return math.exp(sum(map(math.log, factors)) / len(factors))
 
 
 def test_a_certain_span_scores_one_and_a_doubtful_end_lowers_it():
@@ -114,7 +114,7 @@ def test_no_words_have_no_spans():
 def test_merging_takes_each_word_from_its_owner_and_each_category_at_its_highest():
     generator = np.random.default_rng(4)
     rng = random.Random(4)
-    for _ in range(200):
+    for _ in range(60):
         count = rng.randint(1, 400)
         lengths = [rng.randint(1, 6) for _ in range(count)]
         windows = cut_windows(lengths, [count], size=96, overlap=rng.randrange(25))

@@ -50,10 +50,19 @@ def test_a_block_holds_its_values_in_two_halves_around_eight():
     assert dequantise(raw).tolist() == [(value - 8) * 0.5 for value in range(16)] + [-4.0] * 16
 
 
-def test_every_tensor_of_the_folder_is_the_files(packed_weights, bert_folder):
+@pytest.fixture(scope="module")
+def reader(packed_weights):
+    return embedded._Reader(packed_weights.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def kept(reader):
+    return choose_pieces(reader.pieces, reader.scores, limit=20_000)
+
+
+def test_every_tensor_of_the_folder_is_the_files(reader, kept, bert_folder):
     from safetensors.numpy import load_file
 
-    reader = embedded._Reader(packed_weights.read_bytes())
     assert reader.pieces == [piece for piece, _ in tiny.packed_pieces()]
     saved = load_file(bert_folder / "model.safetensors")
     network = load_encoder(str(bert_folder))
@@ -62,17 +71,16 @@ def test_every_tensor_of_the_folder_is_the_files(packed_weights, bert_folder):
         expected = values
         if source == "emb.word":
             assert values.shape == (len(reader.pieces) + 35, 32)
-            expected = values[choose_pieces(reader.pieces, reader.scores, limit=20_000)]
+            expected = values[kept]
         np.testing.assert_array_equal(saved.pop(name), expected)
         np.testing.assert_array_equal(network.state_dict()[name].numpy(), expected)
     assert not saved
 
 
-def test_the_folder_is_whole_readable_by_all_and_loads_as_it_says(bert_folder, packed_weights):
+def test_the_folder_is_whole_readable_by_all_and_loads_as_it_says(bert_folder, reader):
     names = {path.name for path in bert_folder.iterdir()}
     assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in bert_folder.iterdir())
-    reader = embedded._Reader(packed_weights.read_bytes())
     config = load_encoder(str(bert_folder)).config
     assert (config.hidden_size, config.num_hidden_layers, config.intermediate_size) == (32, 2, 64)
     assert (config.pad_token_id, config.max_position_embeddings, config.layer_norm_eps) == (
@@ -87,9 +95,7 @@ def test_the_folder_is_whole_readable_by_all_and_loads_as_it_says(bert_folder, p
     assert tokenizer("Ngày")["input_ids"] == [0, tokenizer.convert_tokens_to_ids("▁Ngày"), 2]
 
 
-def test_kept_pieces_spell_vietnamese_and_other_scripts_go(packed_weights):
-    reader = embedded._Reader(packed_weights.read_bytes())
-    kept = choose_pieces(reader.pieces, reader.scores, limit=20_000)
+def test_kept_pieces_spell_vietnamese_and_other_scripts_go(reader, kept):
     pieces = {reader.pieces[index] for index in kept}
     assert kept == sorted(set(kept))
     assert kept[:4] == [0, 1, 2, 3]
@@ -97,8 +103,7 @@ def test_kept_pieces_spell_vietnamese_and_other_scripts_go(packed_weights):
     assert not pieces & {"Ж", "中", "한", "α"}
 
 
-def test_a_lower_limit_drops_other_latin_pieces_alone(packed_weights):
-    reader = embedded._Reader(packed_weights.read_bytes())
+def test_a_lower_limit_drops_other_latin_pieces_alone(reader):
     fewest = choose_pieces(reader.pieces, reader.scores, limit=0)
     some = choose_pieces(reader.pieces, reader.scores, limit=len(fewest) + 1)
     added = [reader.pieces[index] for index in set(some) - set(fewest)]
@@ -223,7 +228,7 @@ def test_the_cut_table_cuts_vietnamese_words_as_the_full_one_does(real):
     full = Unigram([(piece, float(score)) for piece, score in zip(reader.pieces, reader.scores, strict=True)], unk_id=3)
     table = PieceTable(tokenizer)
     rng = random.Random("cut")
-    for syllable in rng.sample(syllables(), 4000):
+    for syllable in rng.sample(syllables(), 2000):
         cased = rng.choice([syllable, syllable.capitalize(), syllable.upper()])
         spaced = rng.random() < 0.8
         wanted = [token.value for token in full.tokenize(f"▁{cased}" if spaced else cased)]

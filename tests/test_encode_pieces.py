@@ -117,17 +117,28 @@ def test_only_pieces_over_two_words_and_touching_unknown_words_differ_from_the_w
 def unigram_tokenizer(pieces, *, kind="PreTrainedTokenizerFast"):
     """A tokenizer class of transformers over a small Unigram table, or embedded.py's own form of it."""
     import transformers
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from tokenizers import normalizers, pre_tokenizers
 
-    table = [(name, 0.0) for name in SPECIALS] + [(piece, -1.0 - len(piece) * 0.01) for piece in pieces]
     if kind != "PreTrainedTokenizerFast":
-        return getattr(transformers, kind)(vocab=table)
-    backend = Tokenizer(models.Unigram(table, unk_id=3))
-    backend.normalizer = normalizers.NFKC()
-    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+        return getattr(transformers, kind)(vocab=scored(pieces))
+    tokenizer = bare_tokenizer(pieces)
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    return tokenizer
+
+
+def bare_tokenizer(pieces):
+    """A Unigram of a few pieces, to be given the steps before it."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
     names = {"bos": 0, "cls": 0, "pad": 1, "eos": 2, "sep": 2, "unk": 3}
     tokens = {f"{name}_token": SPECIALS[index] for name, index in names.items()}
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **tokens)
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.Unigram(scored(pieces), unk_id=3)), **tokens)
+
+
+def scored(pieces):
+    return [(name, 0.0) for name in SPECIALS] + [(piece, -1.0 - len(piece) * 0.01) for piece in pieces]
 
 
 @pytest.mark.parametrize(
@@ -164,19 +175,21 @@ def test_byte_level_words_have_the_ids_of_the_whole_text(adds_space):
     assert tokenizer.convert_ids_to_tokens(table.word_ids("t", spaced=True)) in (["Ġt"], ["Ġ", "t"])
 
 
-def test_a_prepending_normaliser_puts_no_mark_on_a_word_inside():
-    from tokenizers import Tokenizer, models, normalizers
-    from transformers import PreTrainedTokenizerFast
+def test_normalisers_that_add_or_strip_a_first_space_do_neither_to_a_word():
+    from tokenizers import normalizers, pre_tokenizers
 
-    table = [(name, 0.0) for name in SPECIALS] + [(piece, -1.0) for piece in ("▁", "▁ab", "ab", ",", *"cdef")]
-    backend = Tokenizer(models.Unigram(table, unk_id=3))
-    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    names = {"bos": 0, "cls": 0, "pad": 1, "eos": 2, "sep": 2, "unk": 3}
-    tokens = {f"{name}_token": SPECIALS[index] for name, index in names.items()}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **tokens)
-    assert tokenizer.tokenize("ab,ab ab") == ["▁ab", ",", "ab", "▁ab"]
-    pieces = flat(PieceTable(tokenizer).encode(split_words("ab,ab ab", NONE)))
-    assert tokenizer.convert_ids_to_tokens(pieces) == ["▁ab", ",", "ab", "▁ab"]
+    pieces = ["▁", "▁ab", "ab", ",", *"cdef"]
+    prepending = bare_tokenizer(pieces)
+    prepending.backend_tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    stripping = bare_tokenizer(pieces)
+    stripping.backend_tokenizer.normalizer = normalizers.Strip()
+    stripping.backend_tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    for tokenizer in (prepending, stripping):
+        assert tokenizer.tokenize("ab,ab ab") == ["▁ab", ",", "ab", "▁ab"]
+        pieces = flat(PieceTable(tokenizer).encode(split_words("ab,ab ab", NONE)))
+        assert tokenizer.convert_ids_to_tokens(pieces) == ["▁ab", ",", "ab", "▁ab"]
 
 
 def test_limits_that_a_tokenizer_carries_are_not_applied_to_words(bert_folder):

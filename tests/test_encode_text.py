@@ -52,10 +52,10 @@ def check_windows(encoded, encoder):
         assert len(laid.ids) == len(laid.piece_words) <= encoder.size + 2
         assert laid.word_count == window.end - window.start
         assert (laid.ids[0], laid.ids[-1]) == (encoder.pieces.first_id, encoder.pieces.last_id)
-        for place in range(laid.word_count):
-            own = tuple(ids for ids, word in zip(laid.ids, laid.piece_words, strict=True) if word == place)
-            assert own == pieces[window.start + place]
-            assert len(own) <= LONGEST_WORD
+        own = pieces[window.start : window.end]
+        assert laid.ids[1:-1] == tuple(piece for ids in own for piece in ids)
+        assert laid.piece_words == (-1, *(place for place, ids in enumerate(own) for _ in ids), -1)
+    assert all(1 <= len(ids) <= LONGEST_WORD for ids in pieces)
 
 
 def check_way_back(text, body, normalised, words, rng):

@@ -79,6 +79,7 @@ def test_nothing_in_the_package_names_a_label_or_finds_files_by_its_own_place(pa
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docstrings:
             words = set(re.findall(r"[A-Z_]{4,}", node.value))
+            assert not re.search(r"\b(annotations|data|eval|models|training)/", node.value), f"{path}: {node.value!r}"
             assert not words & {*scheme.type_names, *scheme.category_names}, f"{path} names a label: {node.value!r}"
 
 

@@ -59,7 +59,7 @@ class ModelSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ModelSettings":
-        """Read hoidam.json; raises KeyError, TypeError or DataError where it is not of this form."""
+        """Read hoidam.json; raises KeyError, TypeError, AttributeError or DataError where it is not of this form."""
         scheme = LabelScheme.from_dict(data["labels"])
         return cls(
             name=_typed(data["name"], str),
@@ -83,7 +83,8 @@ def _thresholds(data: Mapping[str, Any], scheme: LabelScheme) -> Thresholds:
     unknown = sorted(set(thresholds.spans) - set(scheme.type_names))
     if unknown:
         raise KeyError(f"a threshold for {unknown[0]!r}, which is no span type")
-    for value in (*thresholds.spans.values(), thresholds.categories):
+    others = [value for name, value in asdict(thresholds).items() if name != "spans"]
+    for value in (*thresholds.spans.values(), *others):
         _typed(float(value) if type(value) is int else value, float)
     return thresholds
 

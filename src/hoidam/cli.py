@@ -3,6 +3,7 @@
 Exit codes: 0 all done; 1 the command could not be carried out; 2 wrong usage; 3 done, but some inputs failed.
 """
 
+import contextlib
 import io
 import os
 import sys
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from hoidam.labels import LabelScheme
 
 FAILED, SOME_FAILED = 1, 3
-LABELS = Path("annotations/labels.toml")
 
 app = typer.Typer(
     help="Tag who, where and on what in Vietnamese news about cooperation across a border.",
@@ -37,7 +37,10 @@ app.add_typer(encoder_app, name="encoder")
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda or cuda:1.")]
-Labels = Annotated[Path, typer.Option(help="The label scheme.", show_default=True)]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="The label scheme; by default the labels.toml nearest to the gold.", show_default=False),
+]
 ArticleFiles = Annotated[list[Path], typer.Option("--articles", help="Files with the articles' texts; repeatable.")]
 GoldFiles = Annotated[list[Path], typer.Option("--gold", help="Gold files; repeatable.")]
 MetaKey = Annotated[str, typer.Option("--by", help="The meta key to count by.")]
@@ -60,14 +63,18 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         _say("hoidam: stopped")
         sys.exit(130)
-    except BrokenPipeError:
-        # Nobody reads any more; Python would fail on what is left in the buffer once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
     except OSError as error:
-        _say(f"hoidam: the operating system refused: {error}")
+        _discard_output()
+        if not isinstance(error, BrokenPipeError):
+            _say(f"hoidam: the operating system refused: {error}")
         sys.exit(FAILED)
     sys.exit(0)
+
+
+def _discard_output() -> None:
+    """Let what is left in the buffer go: at its end Python would write it, and fail, once more."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:
@@ -89,7 +96,7 @@ def _options(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as training/quick.toml.")],
+    recipe: Annotated[Path, typer.Argument(help="A recipe, a TOML file.")],
     output: Annotated[
         Path | None, typer.Option(help="The run folder; by default runs/NAME beside the recipe.", show_default=False)
     ] = None,
@@ -117,7 +124,7 @@ def evaluate(
     articles: ArticleFiles,
     model: Annotated[Path | None, typer.Option(help="Tag the articles with this model, then score.")] = None,
     tagged: Annotated[Path | None, typer.Option(help="Score this tagged file.")] = None,
-    labels: Labels = LABELS,
+    labels: Labels = None,
     report: Annotated[Path | None, typer.Option(help="Write report.json and report.md into this folder.")] = None,
     examples: Annotated[int, typer.Option(help="Errors of each kind to show in the report; none for a test part.")] = 0,
     force: Force = False,
@@ -126,6 +133,7 @@ def evaluate(
     """Score spans and categories against gold, with intervals over articles."""
     if (model is None) == (tagged is None):
         raise typer.BadParameter("give either --model or --tagged")
+    from hoidam.labels import find_labels
     from hoidam.tag.scoring import score_files
 
     if report is not None:
@@ -133,7 +141,13 @@ def evaluate(
 
         report_paths(report, force=force)
     result = score_files(
-        gold=gold, articles=articles, labels=labels, model=model, tagged=tagged, device=device, examples=examples
+        gold=gold,
+        articles=articles,
+        labels=labels or find_labels(gold[0]),
+        model=model,
+        tagged=tagged,
+        device=device,
+        examples=examples,
     )
     _print_table(result, title="Scores")
     if report is not None:
@@ -250,7 +264,7 @@ def encoder_prepare(
 def gold_check(
     gold: GoldFiles,
     articles: ArticleFiles,
-    labels: Labels = LABELS,
+    labels: Labels = None,
     checks: Annotated[Path | None, typer.Option(help="Rules and listed exceptions of this corpus.")] = None,
 ) -> None:
     """Find what a program can find wrong in annotations: article, offset, words, what is wrong, what to do."""
@@ -268,7 +282,7 @@ def gold_check(
 
 
 @gold_app.command("stats")
-def gold_stats(gold: GoldFiles, articles: ArticleFiles, labels: Labels = LABELS, key: MetaKey = "outlet") -> None:
+def gold_stats(gold: GoldFiles, articles: ArticleFiles, labels: Labels = None, key: MetaKey = "outlet") -> None:
     """Count a corpus, one part a gold file: articles, words, spans, categories, mentions not seen in train."""
     from hoidam.gold.stats import render_markdown, stats
 
@@ -283,14 +297,15 @@ def gold_import(
     articles: Annotated[Path, typer.Option(help="The .jsonl file of articles to write.")],
     gold: Annotated[Path, typer.Option(help="The .jsonl file of gold to write.")],
     form: Annotated[Literal["inline"], typer.Option("--format", help="How the files are marked.")] = "inline",
-    labels: Labels = LABELS,
+    labels: Labels = None,
     force: Force = False,
 ) -> None:
     """Turn marked files into articles and gold."""
     from hoidam.gold.inline import import_inline
-    from hoidam.labels import read_labels
+    from hoidam.labels import find_labels, read_labels
 
-    found = import_inline(files, scheme=read_labels(labels), articles=articles, gold=gold, force=force)
+    scheme = read_labels(labels or find_labels(gold))
+    found = import_inline(files, scheme=scheme, articles=articles, gold=gold, force=force)
     _say(f"{len(found)} articles, {sum(len(one.spans) for one in found)} spans: {articles}, {gold}")
 
 
@@ -300,14 +315,15 @@ def gold_export(
     articles: ArticleFiles,
     output: Annotated[Path, typer.Option(help="The file to write.")],
     form: Annotated[Literal["inline"], typer.Option("--format", help="How to mark the text.")] = "inline",
-    labels: Labels = LABELS,
+    labels: Labels = None,
     force: Force = False,
 ) -> None:
     """Write gold as marked text, to be read or edited by a person and imported again."""
     from hoidam.gold.inline import export_inline
-    from hoidam.labels import read_labels
+    from hoidam.labels import find_labels, read_labels
 
-    found = export_inline(gold, articles=articles, scheme=read_labels(labels), output=output, force=force)
+    scheme = read_labels(labels or find_labels(gold[0]))
+    found = export_inline(gold, articles=articles, scheme=scheme, output=output, force=force)
     _say(f"{len(found)} articles: {output}")
 
 
@@ -320,7 +336,7 @@ def gold_split(
     dev: Annotated[float, typer.Option(help="The share of articles for dev.")] = 0.15,
     test: Annotated[float, typer.Option(help="The share of articles for test.")] = 0.15,
     seed: Annotated[int, typer.Option(help="The seed of the split.")] = 1,
-    labels: Labels = LABELS,
+    labels: Labels = None,
     force: Force = False,
 ) -> None:
     """Divide a corpus into train, dev and test, by article and near-duplicate, alike in outlets and categories."""
@@ -343,7 +359,7 @@ def gold_agree(
     first: Annotated[Path, typer.Argument(help="One annotator's gold.")],
     second: Annotated[Path, typer.Argument(help="The other's, on some of the same articles.")],
     articles: ArticleFiles,
-    labels: Labels = LABELS,
+    labels: Labels = None,
 ) -> None:
     """Say how far two annotators agree on the articles that both have done."""
     from hoidam.gold.agree import agree
@@ -358,11 +374,11 @@ def gold_agree(
     _print_rows([("agreement", "label", "value", "low", "high"), *rows], title=f"{found.articles} articles by both")
 
 
-def _read_gold(gold: list[Path], articles: list[Path], labels: Path) -> "tuple[list[Gold], LabelScheme]":
+def _read_gold(gold: list[Path], articles: list[Path], labels: Path | None) -> "tuple[list[Gold], LabelScheme]":
     from hoidam.document import read_articles, read_gold
-    from hoidam.labels import read_labels
+    from hoidam.labels import find_labels, read_labels
 
-    scheme = read_labels(labels)
+    scheme = read_labels(labels or find_labels(gold[0]))
     return read_gold(gold, read_articles(articles), scheme), scheme
 
 

@@ -54,7 +54,7 @@ def merge_windows(
     return ArticleScores(
         tags=log_softmax(logits),
         categories=np.concatenate([scores[part] for scores, part in zip(categories, owned, strict=True)]),
-        article=1.0 / (1.0 + np.exp(-np.max(np.stack(article), axis=0))),
+        article=np.exp(-np.logaddexp(0.0, -np.max(np.stack(article), axis=0))),
     )
 
 

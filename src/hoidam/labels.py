@@ -111,6 +111,17 @@ def _entry(kind: type[Entry], entry: Any, *, field: str) -> Entry:
     return kind(**entry)
 
 
+LABELS_NAME = "labels.toml"
+
+
+def find_labels(near: Path) -> Path:
+    """The `labels.toml` in the folder of a gold file or the nearest above it; raises DataError where there is none."""
+    for folder in near.absolute().parents:
+        if (folder / LABELS_NAME).is_file():
+            return folder / LABELS_NAME
+    raise DataError(f"no {LABELS_NAME} in its folder or above", path=near, cure="Name the label scheme with --labels")
+
+
 def read_labels(path: Path) -> LabelScheme:
     """Read a labels.toml; raises DataError with the file's name where it is missing or wrong."""
     try:
@@ -119,6 +130,8 @@ def read_labels(path: Path) -> LabelScheme:
         problem = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         raise DataError(problem, path=path, cure="Give the path of a labels.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not TOML ({error})", path=path, cure="See annotations/labels.toml for an example") from None
+        raise DataError(
+            f"not TOML ({error})", path=path, cure="A label scheme has [[types]] and [[categories]]"
+        ) from None
     except DataError as error:
         raise error.at(path) from None

@@ -55,10 +55,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores that a span of each type, and an article's category, must reach to be given out."""
+    """Scores that a span of each type, and an article's category, must reach to be given out.
+
+    An article none of whose categories reaches `article` has none, and no span with a category.
+    """
 
     spans: Mapping[str, float]
     categories: float = 0.5
+    article: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,17 @@ class Prediction:
 
     def above(self, thresholds: Thresholds) -> "Prediction":
         """What reaches its threshold; categories from the highest score down."""
+        about_any = max(self.categories.values(), default=0.0) >= thresholds.article
         categories = {
             name: score
             for name, score in sorted(self.categories.items(), key=lambda item: (-item[1], item[0]))
-            if score >= thresholds.categories
+            if about_any and score >= thresholds.categories
         }
-        spans = tuple(span for span in self.spans if (span.score or 0.0) >= thresholds.spans.get(span.type, 0.0))
+        spans = tuple(
+            span
+            for span in self.spans
+            if (span.score or 0.0) >= thresholds.spans.get(span.type, 0.0) and (about_any or span.category is None)
+        )
         return Prediction(spans, categories)
 
 

@@ -25,8 +25,9 @@ def prepare(source: str, output: Path, *, force: bool = False) -> None:
         else:
             _copy(source, partial)
         for path in partial.iterdir():
-            # safetensors writes files that nobody else may read.
-            path.chmod(0o644)
+            if path.is_file():
+                # safetensors writes files that nobody else may read.
+                path.chmod(0o644)
 
 
 def _copy(source: str, folder: Path) -> None:

@@ -119,7 +119,9 @@ def read_checks(path: Path, *, scheme: LabelScheme) -> Checks:
     try:
         data = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not TOML ({error})", path=path, cure="See annotations/checks.toml for an example") from None
+        raise DataError(
+            f"not TOML ({error})", path=path, cure="A file of checks is TOML with a table for each type"
+        ) from None
     reader = _Reader(scheme=scheme, path=path)
     checks = reader.checks(data)
     raise_all(reader.mistakes)

@@ -91,7 +91,7 @@ def read_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(f"{path}: no such file. Recipes that come with the project lie in training/") from None
+        raise RecipeError(f"{path}: no such file. Give the path of a recipe") from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}). Give a recipe's file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

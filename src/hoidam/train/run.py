@@ -192,14 +192,20 @@ def _check_window(encoder: TextEncoder, network: Any) -> None:
         return
     # RoBERTa and its kin number positions from their padding position on.
     positions = table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-    pieces, whole = encoder.pieces, Window(0, encoder.size, 0, encoder.size)
-    full = encode_window([(pieces.pad_id,)] * encoder.size, whole, first_id=pieces.first_id, last_id=pieces.last_id)
-    length = pad_batch([full], pad_id=pieces.pad_id).input_ids.shape[1]
+    length = _padded_length(encoder.size, encoder.pieces)
     if length > positions:
+        largest = next(size for size in range(positions, 0, -1) if _padded_length(size, encoder.pieces) <= positions)
         raise RecipeError(
             f"window.size: {encoder.size} pieces make {length} with specials and padding, and the encoder has "
-            f"{positions} positions. Use {positions - length + encoder.size} or fewer"
+            f"{positions} positions. Use {largest} or fewer"
         )
+
+
+def _padded_length(size: int, pieces: PieceTable) -> int:
+    """Pieces of a window of `size` as the network gets it."""
+    window = encode_window([(0,)] * size, Window(0, size, 0, size), first_id=pieces.first_id, last_id=pieces.last_id)
+    length: int = pad_batch([window], pad_id=pieces.pad_id).input_ids.shape[1]
+    return length
 
 
 def _text_encoder(recipe: Recipe, tokenizer: Any) -> TextEncoder:

@@ -7,17 +7,37 @@ from hoidam.labels import LabelScheme
 from hoidam.predict import Prediction, Thresholds
 
 _GRID = tuple(step / 100 for step in range(0, 96, 5))
+_FINE_GRID = tuple(step / 100 for step in range(100))
 
 
 def tune_thresholds(gold: Sequence[Annotated], predictions: Sequence[Prediction], *, scheme: LabelScheme) -> Thresholds:
-    """The thresholds with the highest F1: strict, for each type; micro over categories. Ties go to the lowest.
+    """The thresholds that do best: first for articles, then on what these leave for spans and categories.
 
-    Where no category is right at any threshold, one half: the lowest would give every article all of them.
+    For articles, the best mean of the shares of articles with and without categories that are known as such; for spans
+    of a type the highest strict F1; for categories the highest micro F1. Ties go to the lowest. Where no category is
+    right at any threshold, one half: the lowest would give every article all of them.
     """
-    spans = {name: _best(_span_findings(gold, predictions, name)) for name in scheme.type_names}
-    categories = _category_findings(gold, predictions)
+    article = _article_threshold(gold, predictions)
+    everything = Thresholds(spans={}, categories=0.0, article=article)
+    left = [prediction.above(everything) for prediction in predictions]
+    spans = {name: _best(_span_findings(gold, left, name)) for name in scheme.type_names}
+    categories = _category_findings(gold, left)
     some_right = any(right for _, right in categories.found)
-    return Thresholds(spans=spans, categories=_best(categories) if some_right else 0.5)
+    return Thresholds(spans=spans, categories=_best(categories) if some_right else 0.5, article=article)
+
+
+def _article_threshold(gold: Sequence[Annotated], predictions: Sequence[Prediction]) -> float:
+    highest = [max(prediction.categories.values(), default=0.0) for prediction in predictions]
+    with_any = [score for score, annotated in zip(highest, gold, strict=True) if annotated.categories]
+    without = [score for score, annotated in zip(highest, gold, strict=True) if not annotated.categories]
+    if not with_any or not without:
+        return 0.0
+
+    def balanced_accuracy(threshold: float) -> float:
+        found = sum(score >= threshold for score in with_any) / len(with_any)
+        return found + sum(score < threshold for score in without) / len(without)
+
+    return max(_FINE_GRID, key=lambda threshold: (balanced_accuracy(threshold), -threshold))
 
 
 class _Findings:

@@ -1,0 +1,541 @@
+"""The command line: what it reads and writes, its exit codes, and that every failure is one clear message."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import unicodedata
+from pathlib import Path
+
+import generated
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hoidam import cli
+from hoidam.evaluate import read_report
+from hoidam.labels import LabelScheme, SpanType
+from hoidam.tag.tagger import Tagger
+from hoidam.train.recipe import read_recipe
+
+CONSOLE = Path(sys.executable).with_name("hoidam")
+GOOD = (
+    "Hội đàm giữa huyện Vị Xuyên và tỉnh Quảng Tây\nTại buổi hội đàm, ông Lý Vĩ, Bí thư Huyện ủy Thanh Thủy, phát biểu."
+)
+HOSTILE = "\ufeff" + unicodedata.normalize("NFD", GOOD).replace("\n", "\r\n").replace("ông ", "ông\u00a0") + " 😀"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def good(place):
+    """A text file that can be tagged, named by its name alone."""
+    return write(place / "good.txt", GOOD).name
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def records(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def assert_spans_lie_on(text, record):
+    assert record["spans"], "nothing was found"
+    for span in record["spans"]:
+        assert text[span["start"] : span["end"]] == span["text"]
+
+
+def assert_refused(outcome, message, *, code=1):
+    """One message on standard error, nothing on standard output."""
+    assert outcome.code == code, outcome
+    assert outcome.out == ""
+    assert outcome.err.startswith("hoidam: ")
+    assert message in outcome.err
+    assert outcome.err.count("hoidam: ") == 1
+
+
+def test_help_comes_in_under_half_a_second_without_torch():
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        shown = subprocess.run([CONSOLE, "--help"], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - started)
+        assert "evaluate" in shown.stdout
+    assert min(seconds) < 0.5
+    code = """if True:
+        import itertools, sys
+        from hoidam.cli import main
+        for words in ([], ["tag"], ["train"], ["evaluate"], ["view"], ["ingest"], ["gold", "check"], ["encoder"]):
+            sys.argv = ["hoidam", *words, "--help"]
+            try:
+                main()
+            except SystemExit as exit:
+                assert not exit.code, words
+        assert "torch" not in sys.modules and "transformers" not in sys.modules and "numpy" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
+def test_the_version_is_printed(command):
+    assert command("--version").out.startswith("hoidam ")
+
+
+def write_inputs(folder):
+    """The same two texts in every form that is read, and how each is asked for."""
+    texts = {"one": GOOD, "two": HOSTILE}
+    for name, text in texts.items():
+        write(folder / "texts" / f"{name}.txt", text)
+    rows = [{"id": name, "text": text} for name, text in texts.items()]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write(folder / "feed.jsonl", lines)
+    stream = io.StringIO(newline="")
+    table = csv.DictWriter(stream, ["id", "text"])
+    table.writeheader()
+    table.writerows(rows)
+    write(folder / "feed.csv", stream.getvalue())
+    pq.write_table(pa.Table.from_pylist(rows), folder / "feed.parquet")
+    return texts
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ["texts/one.txt", "texts/two.txt"],
+        ["texts"],
+        ["texts/*.txt"],
+        ["feed.jsonl"],
+        ["feed.csv"],
+        ["feed.parquet"],
+    ],
+    ids=lambda inputs: inputs[0],
+)
+def test_files_folders_globs_and_tables_are_tagged_on_their_own_offsets(inputs, command, place, model_folder):
+    texts = write_inputs(place)
+    outcome = command("tag", *inputs, "--model", model_folder, "--device", "cpu")
+    assert outcome.code == 0
+    found = records(outcome.out)
+    assert [record["id"] for record in found] == list(texts)
+    for record in found:
+        assert_spans_lie_on(texts[record["id"]], record)
+        assert list(record) == ["id", "source", "spans", "categories", "model"]
+        assert Path(record["source"].partition(":")[0]).is_file()
+    assert outcome.err == f"2 articles tagged, {sum(len(record['spans']) for record in found)} spans\n"
+
+
+@pytest.mark.parametrize("text", [GOOD, HOSTILE], ids=["plain", "hostile"])
+def test_a_text_on_standard_input_is_tagged_as_it_was_given(text, command, place, model_folder):
+    outcome = command("tag", "-", "--model", model_folder, "--device", "cpu", stdin=text.encode())
+    (record,) = records(outcome.out)
+    assert (record["id"], record["source"]) == ("stdin", "<stdin>")
+    assert_spans_lie_on(text, record)
+
+
+def test_records_name_their_text_and_id_as_they_like(command, place, model_folder):
+    write(place / "feed.jsonl", json.dumps({"name": "a", "body_text": GOOD}) + "\n")
+    columns = ("--text-column", "body_text", "--id-column", "name")
+    outcome = command("tag", "feed.jsonl", "--model", model_folder, *columns)
+    (record,) = records(outcome.out)
+    assert record["id"] == "a"
+    assert_spans_lie_on(GOOD, record)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_an_output_file_is_written_and_standard_output_left_empty(suffix, command, place, model_folder):
+    texts = write_inputs(place)
+    outcome = command("tag", "texts", "--model", model_folder, "--output", f"made/out.{suffix}")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert files(place / "made") == [f"out.{suffix}"]
+    if suffix == "csv":
+        with (place / "made" / "out.csv").open(encoding="utf-8", newline="") as stream:
+            spans = [(row["id"], int(row["start"]), int(row["end"]), row["text"]) for row in csv.DictReader(stream)]
+    else:
+        path = place / "made" / f"out.{suffix}"
+        rows = pq.read_table(path).to_pylist() if suffix == "parquet" else records(path.read_text(encoding="utf-8"))
+        spans = [(row["id"], span["start"], span["end"], span["text"]) for row in rows for span in row["spans"]]
+    assert {name for name, *_ in spans} == set(texts)
+    assert all(texts[name][start:end] == surface for name, start, end, surface in spans)
+
+
+BAD = {
+    "binary.txt": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not text: it holds zero bytes"),
+    "blank.txt": (" \n\u200b\n", "empty"),
+    "broken.parquet": (b"PAR1 and no more", "not a whole Parquet file"),
+    "columns.csv": ("name,words\na,b\n", "no column 'text'"),
+    "empty.csv": ("", "holds no records"),
+    "empty.jsonl": ("", "holds no records"),
+    "empty.txt": ("", "empty"),
+    "latin.txt": ("Hội đàm à côté".encode("latin-1", "replace"), "not UTF-8: byte 0xe0"),
+    "list.jsonl": ("[1, 2]\n", "list.jsonl:1: found a list"),
+    "page.html": ("<html><body></body></html>", "no article text found"),
+    "textless.jsonl": ('{"id": "x"}\n', "textless.jsonl:1: text: missing"),
+}
+
+
+def test_inputs_that_fail_are_listed_and_the_others_are_tagged(command, place, model_folder, monkeypatch):
+    for name, (content, _) in BAD.items():
+        write(place / "in" / name, content)
+    write(
+        place / "in" / "mixed.jsonl", f'{{"id": "first", "text": {json.dumps(GOOD)}}}\n{{"id": \n{{"text": "Hà Nội"}}\n'
+    )
+    write(place / "in" / "good.txt", GOOD)
+    write(place / "in" / "notes.docx", b"PK")
+    (place / "in" / "dangling.txt").symlink_to("nowhere")
+    (place / "in" / "locked").mkdir()
+    forbid(monkeypatch, "in/locked")
+    outcome = command(
+        "tag", "in", "gone.txt", "no*.txt", "in/notes.docx", "--model", model_folder, "--output", "o.jsonl"
+    )
+    assert outcome.code == 3
+    assert outcome.out == ""
+    assert files(place)[-2:] == ["o.jsonl", "o.jsonl.errors.jsonl"]
+    tagged = records((place / "o.jsonl").read_text(encoding="utf-8"))
+    assert [record["id"] for record in tagged] == ["good", "first", "mixed-3"]
+    expected = {f"in/{name}": message for name, (_, message) in BAD.items()} | {
+        "in/mixed.jsonl:2": "broken JSON",
+        "in/dangling.txt": "cannot be read (No such file or directory)",
+        "in/locked": "cannot be read (Permission denied)",
+        "gone.txt": "no such file or folder",
+        "no*.txt": "the pattern matches nothing",
+        "in/notes.docx": "a file of kind '.docx'",
+    }
+    failures = records((place / "o.jsonl.errors.jsonl").read_text(encoding="utf-8"))
+    found = {failure["source"]: failure["error"] for failure in failures}
+    assert len(failures) == len(expected)
+    for source, message in expected.items():
+        error = next(error for place, error in found.items() if place.removesuffix(":1") == source)
+        assert message in error
+        assert source in error
+        assert outcome.err.count(f"failed: {error}\n") == 1
+    summary = outcome.err.splitlines()[-1]
+    assert summary.startswith("3 articles tagged, ")
+    assert f"; {len(expected)} failed, listed in o.jsonl.errors.jsonl; 1 files of other kinds passed over" in summary
+
+
+def forbid(monkeypatch, folder):
+    """Refuse to list a folder, as the system does for anyone but root."""
+    scan = os.scandir
+
+    def scandir(path):
+        if str(path) == folder:
+            raise PermissionError(13, "Permission denied", folder)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_failures_go_to_standard_error_where_there_is_no_output_file(command, place, good, model_folder):
+    outcome = command("tag", good, "gone.txt", "--model", model_folder)
+    assert outcome.code == 3
+    (record,) = records(outcome.out)
+    assert_spans_lie_on(GOOD, record)
+    assert "failed: gone.txt: no such file or folder" in outcome.err
+    assert files(place) == ["good.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "nowhere"], "nowhere: no such folder"),
+        (["--model", "."], ".: no model here"),
+        (["--device", "toaster"], "device: 'toaster' is not on this machine"),
+        (["--device", "meta"], "device: 'meta' is not on this machine"),
+        (["--device", "cuda:77"], "device: 'cuda:77' is not on this machine"),
+        (["--output", "o.xlsx"], "o.xlsx: no output form '.xlsx'. Use .jsonl, .csv or .parquet"),
+        (["--output", "out"], "out: no output form ''"),
+        (["--output", "taken.csv"], "taken.csv: exists already. Give another name, or --force"),
+        (["--output", "folder.jsonl", "--force"], "folder.jsonl: is a folder"),
+        (["--output", "good.txt/o.jsonl"], "good.txt/o.jsonl: cannot be written"),
+        (["feed.jsonl", "--output", "./feed.jsonl", "--force"], "feed.jsonl: is one of the inputs"),
+        ([".", "--output", "feed.jsonl", "--force"], "feed.jsonl: is one of the inputs"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_tagged_is_refused_in_one_message(arguments, message, command, place, good, model_folder):
+    write(place / "taken.csv", "mine")
+    write(place / "feed.jsonl", json.dumps({"text": GOOD}) + "\n")
+    (place / "folder.jsonl").mkdir()
+    before = {name: (place / name).read_bytes() for name in files(place)}
+    model = [] if "--model" in arguments else ["--model", model_folder]
+    assert_refused(command("tag", good, *arguments, *model), message)
+    assert {name: (place / name).read_bytes() for name in files(place)} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["tag"],
+        ["tag", "good.txt"],
+        ["tag", "good.txt", "--model", ".", "--colour", "red"],
+        ["sing"],
+        ["gold", "sing"],
+        ["train"],
+        ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl"],
+        ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl", "--model", ".", "--tagged", "t.jsonl"],
+        ["evaluate", "--gold", "g.jsonl", "--model", "."],
+        ["ingest", "good.txt", "--output", "o.jsonl", "--deduplicate", "fuzzy"],
+        ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl", "--model", ".", "--examples", "many"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_told_apart_by_its_exit_code(arguments, command, place, good):
+    outcome = command(*arguments)
+    assert outcome.code == 2
+    assert "Usage: hoidam" in outcome.out + outcome.err
+    assert files(place) == ["good.txt"]
+
+
+def test_an_output_is_replaced_with_force(command, place, good, model_folder):
+    write(place / "o.jsonl", "old")
+    write(place / "o.jsonl.errors.jsonl", "old")
+    assert command("tag", good, "--model", model_folder, "--output", "o.jsonl", "--force").code == 0
+    assert files(place) == ["good.txt", "o.jsonl"]
+    assert_spans_lie_on(GOOD, *records((place / "o.jsonl").read_text(encoding="utf-8")))
+
+
+def test_a_run_that_is_stopped_leaves_no_file_behind(command, place, good, model_folder, monkeypatch):
+    def stop(*_):
+        assert any(name.endswith(".partial") for name in files(place))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tagger, "_tag", stop)
+    outcome = command("tag", good, "--model", model_folder, "--output", "o.jsonl")
+    assert outcome.code == 130
+    assert files(place) == ["good.txt"]
+
+
+def test_a_disk_that_is_full_is_one_message(command, place, good, model_folder, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hoidam.tag.writers.JsonLinesWriter.write", full)
+    outcome = command("tag", good, "--model", model_folder, "--output", "o.jsonl")
+    assert_refused(outcome, "No space left on device")
+    assert files(place) == ["good.txt"]
+
+
+def test_json_lines_are_utf_8_whatever_the_terminal_is(place, good, model_folder, monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    monkeypatch.setattr("sys.argv", ["hoidam", "tag", good, "--model", str(model_folder)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert not caught.value.code
+    assert_spans_lie_on(GOOD, *records(raw.getvalue().decode("utf-8")))
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(console, corpus, model_folder):
+    done = console(
+        "tag", corpus.articles("train"), "--model", model_folder, shell="{} | head -1; echo ${PIPESTATUS[0]}"
+    )
+    first, code = done.stdout.splitlines()
+    assert json.loads(first)["id"] == "train-0"
+    assert code in ("0", "1")
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [("{} | exec 0<&-; exit ${PIPESTATUS[0]}", ""), ("{} > /dev/full", "No space left")],
+    ids=["closed", "full"],
+)
+def test_output_that_cannot_be_delivered_fails_without_a_traceback(shell, said, console):
+    done = console("--version", shell=shell)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_recipe_is_trained_into_a_folder_beside_it_once(command, place, corpus, fresh_folder):
+    corpus.write_recipe(place / "small.toml", fresh_folder, name="small")
+    changes = ("--set", "training.epochs=1", "--set", "seed=7", "--device", "cpu")
+    outcome = command("train", "small.toml", *changes)
+    assert outcome.code == 0
+    assert "Scores on dev" in outcome.out
+    assert "macro" in outcome.out
+    assert "model: runs/small/model" in outcome.err
+    assert "epoch 1 of 1: loss " in outcome.err
+    kept = read_recipe(place / "runs" / "small" / "recipe.toml")
+    assert (kept.training.epochs, kept.seed) == (1, 7)
+    assert_refused(command("train", "small.toml", *changes), "runs/small: exists already")
+    assert_refused(command("train", "small.toml", *changes, "--resume"), "runs/small: this run is finished")
+    assert_refused(command("train", "small.toml", "--resume"), "these differ: seed, training.epochs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gone.toml"], "gone.toml: no such file"),
+        (["."], ".: cannot be read (Is a directory)"),
+        (["words.toml"], "words.toml: not TOML"),
+        (["small.toml", "--set", "training.epoch=3"], "training.epoch: unknown. Known here: epochs, batch_size"),
+        (["small.toml", "--set", "epochs"], "--set epochs: write it as key=value"),
+        (["small.toml", "--device", "toaster"], "device: 'toaster' is not on this machine"),
+        (["small.toml", "--set", "encoder.name=nowhere"], "nowhere: no encoder could be loaded"),
+        (["small.toml", "--set", "data.dev=gone.jsonl"], "gone.jsonl: cannot be read (No such file or directory)"),
+        (["small.toml", "--output", "small.toml/run"], "small.toml/run: cannot be written (Not a directory)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_trained_is_refused_in_one_message(arguments, message, command, place, corpus, fresh_folder):
+    corpus.write_recipe(place / "small.toml", fresh_folder)
+    write(place / "words.toml", "no recipe")
+    outcome = command("train", *arguments)
+    windows, _, rest = outcome.err.rpartition("hoidam: ")
+    assert windows == "" or "windows; " in windows
+    assert (outcome.code, outcome.out) == (1, "")
+    assert message in rest
+    assert files(place) == ["small.toml", "words.toml"]
+
+
+def scored(corpus, *arguments, part="dev"):
+    return ("evaluate", "--gold", corpus.gold(part), "--articles", corpus.articles(part), *arguments)
+
+
+def test_a_model_is_scored_as_its_tagged_file_is(command, place, corpus, model_folder, run_folder):
+    labels = ("--labels", corpus.labels)
+    outcome = command(*scored(corpus, *labels, "--model", model_folder, "--report", "by-model", "--device", "cpu"))
+    assert outcome.code == 0
+    assert "macro" in outcome.out
+    assert files(place) == ["by-model/report.json", "by-model/report.md"]
+    command("tag", corpus.articles("dev"), "--model", model_folder, "--output", "dev.jsonl", "--device", "cpu")
+    assert command(*scored(corpus, *labels, "--tagged", "dev.jsonl", "--report", "by-file")).code == 0
+    by_model, by_file = (read_report(place / name / "report.json") for name in ("by-model", "by-file"))
+    assert by_model["measures"] == by_file["measures"]
+    assert by_model["per_article"] == read_report(run_folder / "dev.json")["per_article"]
+    assert by_model["facts"]["model"] == by_file["facts"]["tagged"]["models"][0]
+    before = (place / "by-file" / "report.json").read_bytes()
+    assert_refused(
+        command(*scored(corpus, *labels, "--tagged", "nowhere.jsonl", "--report", "by-file")),
+        "by-file/report.json: exists already",
+    )
+    assert (place / "by-file" / "report.json").read_bytes() == before
+
+
+def test_a_model_of_another_scheme_is_not_scored(command, place, corpus, model_folder):
+    other = generated.write_labels(place / "other.toml", LabelScheme(types=(SpanType("WHO"), SpanType("SITE"))))
+    generated.write_corpus(
+        place / "corpus", train=2, dev=2, scheme=LabelScheme(types=(SpanType("WHO"), SpanType("SITE")))
+    )
+    small = generated.Corpus(place / "corpus", (), ())
+    assert_refused(
+        command(*scored(small, "--labels", other, "--model", model_folder)),
+        "the model was trained with other labels (WHO, POST, SITE, MATTER; 3 categories) than these (WHO, SITE; 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--labels", "gone.toml"], "gone.toml: no such file"),
+        (["--labels", "."], ".: cannot be read (Is a directory)"),
+        (["--labels", "{labels}", "--tagged", "gone.jsonl"], "gone.jsonl: cannot be read"),
+        (["--labels", "{labels}", "--tagged", "words.jsonl"], "words.jsonl:1: broken JSON"),
+        (["--labels", "{labels}", "--tagged", "shifted.jsonl"], "shifted.jsonl:1: spans: shifted: the text there is"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_scored_is_refused_in_one_message(arguments, message, command, place, corpus):
+    write(place / "words.jsonl", "no record\n")
+    span = {"start": 1, "end": 3, "type": "WHO", "text": "?"}
+    write(place / "shifted.jsonl", json.dumps({"id": "dev-0", "spans": [span]}) + "\n")
+    given = [argument.format(labels=corpus.labels) for argument in arguments]
+    tagged = [] if "--tagged" in given else ["--tagged", "words.jsonl"]
+    assert_refused(command(*scored(corpus, *given, *tagged)), message)
+
+
+def test_a_page_shows_what_was_tagged_wherever_it_came_from(command, place, model_folder):
+    write_inputs(place)
+    for number, source in enumerate(("texts", "feed.jsonl", "feed.csv", "feed.parquet")):
+        command("tag", source, "--model", model_folder, "--output", f"{number}.jsonl")
+        outcome = command("view", f"{number}.jsonl", "--output", f"{number}.html")
+        assert (outcome.code, outcome.out) == (0, "")
+        assert outcome.err == f"2 articles: {number}.html\n"
+        assert "Thanh Thủy" in (place / f"{number}.html").read_text(encoding="utf-8")
+
+
+def test_a_page_finds_texts_whose_names_depend_on_what_was_read_beside_them(command, place, model_folder):
+    write(place / "in" / "a" / "x.txt", GOOD)
+    write(place / "in" / "b" / "x.txt", "")
+    write(place / "in" / "a" / "feed.jsonl", json.dumps({"text": GOOD}) + "\n")
+    write(place / "in" / "b" / "feed.jsonl", "broken\n")
+    assert command("tag", "in", "--model", model_folder, "--output", "o.jsonl").code == 3
+    ids = [record["id"] for record in records((place / "o.jsonl").read_text(encoding="utf-8"))]
+    assert ids == ["a/feed-1", "a/x"]
+    assert command("view", "o.jsonl", "--output", "o.html").code == 0
+
+
+def test_a_page_without_its_texts_is_refused(command, place, model_folder):
+    tagged = command("tag", "-", "--model", model_folder, stdin=GOOD.encode())
+    write(place / "o.jsonl", tagged.out)
+    assert_refused(command("view", "o.jsonl", "--output", "o.html"), "o.jsonl:1: id: no text for 'stdin'")
+    write(place / "stdin.txt", GOOD)
+    assert command("view", "o.jsonl", "--input", "stdin.txt", "--output", "o.html").code == 0
+    assert_refused(command("view", "o.jsonl", "--output", "o.html"), "o.html: exists already")
+    assert_refused(command("view", "gone.jsonl", "--output", "p.html"), "gone.jsonl: cannot be read")
+    assert files(place) == ["o.html", "o.jsonl", "stdin.txt"]
+
+
+def test_gold_is_checked_counted_divided_and_compared(command, place, corpus):
+    both = ("--articles", corpus.articles("train"), "--labels", corpus.labels)
+    counted = command("gold", "stats", "--gold", corpus.gold("train"), *both)
+    assert counted.code == 0
+    assert "MATTER" in counted.out
+    places = ("--articles-output", "articles", "--gold-output", "gold", "--dev", 0.2, "--test", 0.2)
+    divided = command("gold", "split", "--gold", corpus.gold("train"), *both, *places)
+    assert divided.code == 0
+    assert files(place) == [
+        f"{kind}/{part}.jsonl" for kind in ("articles", "gold") for part in ("dev", "test", "train")
+    ]
+    sizes = [len(path.read_text(encoding="utf-8").splitlines()) for path in sorted((place / "gold").iterdir())]
+    assert sum(sizes) == len(corpus.train)
+    agreed = command("gold", "agree", corpus.gold("train"), corpus.gold("train"), *both)
+    assert (agreed.code, "1.000" in agreed.out) == (0, True)
+    made = ("--gold", corpus.gold("train"), *both, "--output", "marked.txt")
+    assert command("gold", "export", *made).code == 0
+    assert_refused(command("gold", "export", *made), "marked.txt: exists already")
+    back = ("--articles", "a.jsonl", "--gold", "g.jsonl", "--labels", corpus.labels)
+    assert command("gold", "import", "marked.txt", *back).code == 0
+    checked = command("gold", "check", "--gold", "g.jsonl", "--articles", "a.jsonl", "--labels", corpus.labels)
+    assert checked.code in (0, 1)
+    assert checked.err.startswith("32 articles checked, ")
+    assert checked.out.count("\n") == int(checked.err.split(", ")[1].split()[0])
+
+
+def test_inputs_are_stored_and_failures_listed(command, place):
+    write(place / "in" / "good.txt", HOSTILE)
+    write(place / "in" / "empty.txt", "")
+    outcome = command("ingest", "in", "--output", "articles.jsonl")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err == "1 articles written, 0 left out as copies, 1 failed\n"
+    (article,) = records((place / "articles.jsonl").read_text(encoding="utf-8"))
+    assert unicodedata.is_normalized("NFC", article["text"])
+    assert_refused(command("ingest", "in", "--output", "articles.jsonl"), "articles.jsonl: exists already")
+
+
+def test_an_encoder_folder_is_prepared_once(command, place, fresh_folder):
+    assert command("encoder", "prepare", fresh_folder, "--output", "encoder").code == 0
+    assert "model.safetensors" in files(place / "encoder")
+    assert_refused(command("encoder", "prepare", fresh_folder, "--output", "encoder"), "encoder: exists already")
+    assert_refused(command("encoder", "prepare", "nowhere", "--output", "other"), "nowhere: no encoder")
+    assert not (place / "other").exists()

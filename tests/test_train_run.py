@@ -1,0 +1,458 @@
+"""Training runs: what they leave behind, that they learn, repeat, resume and refuse; thresholds; kept lower layers."""
+
+import dataclasses
+import hashlib
+import json
+import random
+import re
+import statistics
+
+import generated
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hoidam.checkpoint import load_model, load_tokenizer
+from hoidam.document import Annotated, Article, Span, Tagged
+from hoidam.encode.pieces import PieceTable
+from hoidam.encode.segmenters import load_segmenter
+from hoidam.encode.text import TextEncoder
+from hoidam.errors import CheckpointError, DataError, HoidamError, RecipeError
+from hoidam.evaluate import Measure, read_report, score
+from hoidam.labels import Category, LabelScheme, SpanType
+from hoidam.model import TaggerModel, load_encoder
+from hoidam.predict import Prediction, Thresholds
+from hoidam.provenance import commit
+from hoidam.train import run
+from hoidam.train.features import Collator, make_features
+from hoidam.train.frozen import lower_states, split_encoder
+from hoidam.train.loop import parameter_groups
+from hoidam.train.recipe import TrainingSettings, read_recipe, recipe_from_dict
+from hoidam.train.thresholds import tune_thresholds
+
+CPU = torch.device("cpu")
+RUN_FILES = {
+    "recipe.toml",
+    "provenance.json",
+    "curves.jsonl",
+    "curves/events.out.tfevents.*",
+    "dev.json",
+    "dev.md",
+    "model/README.md",
+    "model/config.json",
+    "model/hoidam.json",
+    "model/model.safetensors",
+    "model/tokenizer.json",
+    "model/tokenizer_config.json",
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A corpus for runs that need not learn anything."""
+    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
+
+
+def train(recipe, folder, **options):
+    return run.train(recipe, folder=folder, device="cpu", **options)
+
+
+def files_in(folder):
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return {re.sub(r"(tfevents\.).*", r"\1*", name) for name in names}
+
+
+def read_curves(folder):
+    return [json.loads(line) for line in (folder / "curves.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def epochs(folder, key):
+    return [entry[key] for entry in read_curves(folder) if key in entry]
+
+
+def learnt(folder):
+    """The curves without what a clock says."""
+    clock = ("runtime", "per_second")
+    return [
+        {name: value for name, value in entry.items() if not name.endswith(clock) and name != "train_loss"}
+        for entry in read_curves(folder)
+    ]
+
+
+def dev_f1(folder):
+    return read_report(folder / "dev.json")["measures"]["strict"]["macro"]["f1"]
+
+
+def weights(folder):
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def text_encoder(folder, size=96):
+    return TextEncoder(PieceTable(load_tokenizer(str(folder))), load_segmenter("none"), size=size, overlap=16)
+
+
+def test_a_run_folder_holds_exactly_these_files(run_folder):
+    assert files_in(run_folder) == RUN_FILES
+
+
+def test_a_run_folder_says_where_its_numbers_come_from(run_folder, corpus, fresh_folder):
+    recipe = corpus.recipe(fresh_folder)
+    assert read_recipe(run_folder / "recipe.toml") == recipe
+    facts = json.loads((run_folder / "provenance.json").read_text(encoding="utf-8"))
+    assert facts["recipe"] == json.loads(json.dumps(recipe.to_dict()))
+    assert facts["recipe"]["seed"] == 1
+    used = [corpus.labels, *(path(part) for path in (corpus.articles, corpus.gold) for part in ("train", "dev"))]
+    assert facts["data_sha256"] == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in used}
+    assert (facts["commit"] or "").removesuffix("-dirty") == (commit() or "").removesuffix("-dirty")
+    assert set(facts["versions"]) >= {"python", "torch", "transformers", "tokenizers", "numpy"}
+    assert facts["versions"]["torch"] == torch.__version__
+    assert facts["command"].startswith("hoidam ")
+    assert (facts["epochs_run"], facts["train_articles"]) == (3, len(corpus.train))
+    assert facts["best_dev_score"] == max(epochs(run_folder, "eval_dev_score"))
+    assert facts["seconds"] > 0
+    assert facts["hardware"]["processor"]
+
+
+def test_curves_hold_a_loss_and_the_dev_scores_of_every_epoch_as_tensorboard_does(run_folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert len(epochs(run_folder, "loss")) == len(epochs(run_folder, "eval_dev_score")) == 3
+    assert all(entry["step"] > 0 and 0 < entry["epoch"] <= 3 for entry in read_curves(run_folder))
+    events = EventAccumulator(str(run_folder / "curves")).Reload()
+    for tag, key in (("train/loss", "loss"), ("eval/dev_score", "eval_dev_score"), ("eval/WHO_f1", "eval_WHO_f1")):
+        assert [event.value for event in events.Scalars(tag)] == pytest.approx(epochs(run_folder, key), abs=1e-6)
+
+
+def test_the_card_is_rendered_from_the_facts(run_folder):
+    card = (run_folder / "model" / "README.md").read_text(encoding="utf-8")
+    facts = json.loads((run_folder / "provenance.json").read_text(encoding="utf-8"))
+    for fact in (facts["command"], facts["commit"] or "unknown", facts["hoidam"], *facts["data_sha256"].values()):
+        assert fact in card
+    assert f"{dev_f1(run_folder):.3f}" in card
+    assert "Thresholds and the best epoch were chosen on these articles" in card
+    assert (run_folder / "dev.md").read_text(encoding="utf-8").startswith("# ")
+
+
+def test_the_dev_scores_are_those_of_the_saved_model_with_its_thresholds(run_folder, corpus):
+    loaded = load_model(run_folder / "model", device=CPU)
+    found = loaded.predictor.predict([annotated.article.text for annotated in corpus.dev])
+    tagged = [
+        Tagged(annotated.id, "", kept.spans, kept.categories, "")
+        for annotated, one in zip(corpus.dev, found, strict=True)
+        for kept in [one.above(loaded.settings.thresholds)]
+    ]
+    scores = score(corpus.dev, predictions=tagged, scheme=loaded.settings.scheme)
+    assert scores.table(Measure.STRICT).macro.f1 == pytest.approx(dev_f1(run_folder), abs=1e-9)
+
+
+def test_a_tiny_encoder_learns_a_corpus_that_can_be_learnt(run_folder, corpus, fresh_folder, tmp_path):
+    untouched = {"epochs": 1, "learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    train(corpus.recipe(fresh_folder, training=untouched), tmp_path / "run")
+    assert dev_f1(tmp_path / "run") < 0.1
+    assert dev_f1(run_folder) > generated.LEAST_SCORE
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_kept_lower_layers_stay_as_they_are_and_the_others_learn(frozen, run_folder, corpus, tmp_path):
+    encoder = generated.write_taught_encoder(tmp_path / "encoder", model=run_folder / "model")
+    train(corpus.recipe(encoder, encoder={"frozen_layers": frozen}), tmp_path / "run")
+    assert dev_f1(tmp_path / "run") > generated.LEAST_SCORE
+    before, after = load_file(encoder / "model.safetensors"), weights(tmp_path / "run")
+    assert {name.removeprefix("encoder.") for name in after if name.startswith("encoder.")} == set(before)
+    for name, values in before.items():
+        kept = frozen and not name.startswith("encoder.layer.1.")
+        assert torch.equal(after[f"encoder.{name}"], values) == bool(kept), name
+
+
+@pytest.mark.parametrize("name", ["fresh_folder", "phobert_folder"])
+def test_kept_states_give_what_the_whole_encoder_gives(name, request, corpus):
+    folder = request.getfixturevalue(name)
+    encoder = text_encoder(folder)
+    network = load_encoder(str(folder), attention="eager")
+    scheme = run.read_corpus(corpus.recipe(folder).data).scheme
+    features = make_features(corpus.train[:12], encoder=encoder, scheme=scheme)
+    torch.manual_seed(0)
+    model = TaggerModel(network, types=len(scheme.types), categories=len(scheme.categories)).eval()
+    lower, upper = split_encoder(network, 1)
+    pad_id = encoder.pieces.pad_id
+    states = lower_states(lower, features, pad_id=pad_id, device=CPU, precision="fp32")
+    assert all(kept.dtype.name == "float16" for kept in states)
+    rows = [features[index] for index in (7, 0, 3, 11)]
+    assert len({row["length"] for row in rows}) > 1, "padding is not tried"
+    with torch.inference_mode():
+        whole = model(**Collator(pad_id)(rows))
+        parts = model.with_encoder(upper).eval()(**Collator(pad_id, states)(rows))
+    assert parts.loss.item() == pytest.approx(whole.loss.item(), abs=1e-3)
+    for part, full in ((parts.category_logits, whole.category_logits), (parts.tag_logits, whole.tag_logits)):
+        for index, row in enumerate(rows):
+            words = len(row["tags"])
+            torch.testing.assert_close(part[index, :words], full[index, :words], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(parts.article_logits, whole.article_logits, atol=1e-3, rtol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(run_folder, corpus, fresh_folder, tmp_path):
+    train(corpus.recipe(fresh_folder), tmp_path / "same")
+    assert learnt(tmp_path / "same") == learnt(run_folder)
+    for name, values in weights(run_folder).items():
+        assert torch.equal(values, weights(tmp_path / "same")[name]), name
+    train(corpus.recipe(fresh_folder, seed=2, training={"epochs": 1}), tmp_path / "other")
+    assert epochs(tmp_path / "other", "loss")[0] != epochs(run_folder, "loss")[0]
+
+
+def test_training_stops_when_dev_no_longer_rises(small, fresh_folder, tmp_path):
+    stuck = {"epochs": 50, "learning_rate": 1e-12, "head_learning_rate": 1e-12, "patience": 2}
+    train(small.recipe(fresh_folder, training=stuck), tmp_path / "run")
+    assert len(set(epochs(tmp_path / "run", "eval_dev_score"))) == 1
+    assert len(epochs(tmp_path / "run", "eval_dev_score")) == 3
+    assert json.loads((tmp_path / "run" / "provenance.json").read_text(encoding="utf-8"))["epochs_run"] == 3
+
+
+def test_the_best_epoch_is_kept_and_not_the_last(monkeypatch, small, fresh_folder, tmp_path):
+    given = iter([0.1, 0.9, 0.2])
+    seen = []
+
+    def dev_scores(predictor, _):
+        seen.append({name: value.clone() for name, value in predictor.model.state_dict().items()})
+        return {"dev_score": next(given)}
+
+    monkeypatch.setattr(run, "_dev_scores", dev_scores)
+    train(small.recipe(fresh_folder), tmp_path / "run")
+    for name, values in weights(tmp_path / "run").items():
+        assert torch.equal(values, seen[1][name]), name
+
+
+class StopHereError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def interrupt(monkeypatch, name, *, call):
+    """Make a function of the run break at its n-th call, and give the list that its calls are counted in."""
+    function, calls = getattr(run, name), []
+
+    def break_off(*arguments, **options):
+        calls.append(1)
+        if len(calls) == call:
+            raise StopHereError
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(run, name, break_off)
+    return calls
+
+
+def test_a_resumed_run_ends_as_one_that_was_never_stopped(monkeypatch, run_folder, corpus, fresh_folder, tmp_path):
+    recipe, folder = corpus.recipe(fresh_folder), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt(patch, "_dev_scores", call=2)
+        with pytest.raises(StopHereError):
+            train(recipe, folder)
+    assert not (folder / "model").exists()
+
+    with pytest.raises(RecipeError, match="exists already"):
+        train(recipe, folder)
+    other = dataclasses.replace(recipe, seed=5, training=dataclasses.replace(recipe.training, epochs=9))
+    with pytest.raises(RecipeError, match=r"these differ: seed, training\.epochs$"):
+        train(other, folder, resume=True)
+
+    (folder / "checkpoints" / "checkpoint-999").mkdir()
+    with monkeypatch.context() as patch:
+        scored = interrupt(patch, "_dev_scores", call=0)
+        train(recipe, folder, resume=True)
+    assert len(scored) == 2, "the first epoch was run again"
+    assert files_in(folder) == RUN_FILES
+    assert learnt(folder) == learnt(run_folder)
+    for name, values in weights(run_folder).items():
+        assert torch.equal(values, weights(folder)[name]), name
+    with pytest.raises(RecipeError, match="this run is finished"):
+        train(recipe, folder, resume=True)
+
+
+def test_a_run_stopped_while_it_wrote_its_results_is_finished(monkeypatch, run_folder, corpus, fresh_folder, tmp_path):
+    recipe, folder = corpus.recipe(fresh_folder), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt(patch, "save_model", call=1)
+        with pytest.raises(StopHereError):
+            train(recipe, folder)
+    assert not (folder / "model").exists()
+    train(recipe, folder, resume=True)
+    assert files_in(folder) == RUN_FILES
+    assert dev_f1(folder) == dev_f1(run_folder)
+    for name, values in weights(run_folder).items():
+        assert torch.equal(values, weights(folder)[name]), name
+
+
+def test_a_run_stopped_before_its_first_epoch_ended_starts_again(monkeypatch, small, fresh_folder, tmp_path):
+    recipe, folder = small.recipe(fresh_folder, training={"epochs": 1}), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt(patch, "_dev_scores", call=1)
+        with pytest.raises(StopHereError):
+            train(recipe, folder)
+    train(recipe, folder, resume=True)
+    assert files_in(folder) == RUN_FILES
+
+
+def test_an_existing_folder_is_refused_and_left_as_it_is(corpus, fresh_folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(RecipeError, match="exists already"):
+        train(corpus.recipe(fresh_folder), tmp_path / "run")
+    assert files_in(tmp_path / "run") == {"mine.txt"}
+
+
+def test_there_is_nothing_to_resume_where_no_run_was(corpus, fresh_folder, tmp_path):
+    with pytest.raises(RecipeError, match="no run to resume"):
+        train(corpus.recipe(fresh_folder), tmp_path / "run", resume=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "kind", "message"),
+    [
+        ("encoder", "name", "/nowhere/encoder", CheckpointError, "/nowhere/encoder: no encoder"),
+        ("encoder", "layers", 3, CheckpointError, "has 2 layers, 3 were asked for"),
+        ("encoder", "frozen_layers", 2, RecipeError, "2 of 2 layers leaves none to train"),
+        ("window", "size", 511, RecipeError, r"window\.size: .* Use 510 or fewer"),
+        ("training", "precision", "fp16", RecipeError, "fp16 needs a GPU"),
+        ("data", "labels", "/nowhere/labels.toml", DataError, "/nowhere/labels.toml: no such file"),
+        ("data", "articles", ["/"], DataError, "/: cannot be read"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_leaves_no_folder(
+    table, key, value, kind, message, corpus, fresh_folder, tmp_path
+):
+    recipe = corpus.recipe(fresh_folder).to_dict()
+    recipe[table][key] = value
+    with pytest.raises(kind, match=message):
+        train(recipe_from_dict(json.loads(json.dumps(recipe)), source="test"), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_article_in_train_and_dev_is_refused(corpus, fresh_folder, tmp_path):
+    recipe = corpus.recipe(fresh_folder)
+    both = dataclasses.replace(recipe.data, dev=recipe.data.train)
+    with pytest.raises(RecipeError, match="'train-0' is in train and dev"):
+        train(dataclasses.replace(recipe, data=both), tmp_path / "run")
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"data\.dev: no gold"):
+        train(dataclasses.replace(recipe, data=dataclasses.replace(both, dev=(str(empty),))), tmp_path / "run")
+
+
+def test_a_place_that_cannot_be_written_is_refused(corpus, fresh_folder, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(HoidamError, match="cannot be written"):
+        train(corpus.recipe(fresh_folder), tmp_path / "file" / "run")
+
+
+def test_the_longest_window_that_is_allowed_can_be_read(small, phobert_folder, tmp_path):
+    long = "\n".join(annotated.article.text for annotated in generated.make_articles("long", 12, seed=3))
+    settings = {"training": {"epochs": 1, "precision": "fp32"}}
+    with pytest.raises(RecipeError, match=r"has 256 positions\. Use 254 or fewer"):
+        train(small.recipe(phobert_folder, window={"size": 255, "overlap": 48}, **settings), tmp_path / "run")
+    model = train(small.recipe(phobert_folder, window={"size": 254, "overlap": 48}, **settings), tmp_path / "run")
+    predictor = load_model(model, device=CPU).predictor
+    assert max(len(window.ids) for window in predictor.read(long).encoded.encoded) > 250
+    predictor.predict([long])
+
+
+def test_every_trained_parameter_is_in_one_group_with_the_rate_of_its_layer(fresh_folder):
+    model = TaggerModel(load_encoder(str(fresh_folder)), types=4, categories=3)
+    model.encoder.embeddings.word_embeddings.weight.requires_grad = False
+    settings = TrainingSettings(epochs=1, learning_rate=1e-3, head_learning_rate=1e-2, layer_decay=0.5)
+    groups = parameter_groups(model, settings)
+    rates = {id(value): (group["lr"], group["weight_decay"]) for group in groups for value in group["params"]}
+    assert len(rates) == sum(len(group["params"]) for group in groups)
+    expected = {"encoder.embeddings": 2.5e-4, "encoder.encoder.layer.0": 5e-4, "encoder.encoder.layer.1": 1e-3}
+    for name, value in model.named_parameters():
+        if not value.requires_grad:
+            assert id(value) not in rates
+            continue
+        rate = next((rate for start, rate in expected.items() if name.startswith(start)), 1e-2)
+        assert rates[id(value)] == (pytest.approx(rate), 0.01 if value.ndim > 1 else 0.0), name
+
+
+def random_dev(rng, scheme, count):
+    """Gold, and predictions of which about half are right."""
+    gold, predictions = [], []
+    for number in range(count):
+        spans = {
+            Span(
+                place, place + 3, kind, rng.choice(scheme.category_names) if kind in scheme.categorised_names else None
+            )
+            for place in range(0, 40, 5)
+            for kind in [rng.choice(scheme.type_names)]
+            if rng.random() < 0.6
+        }
+        found = [
+            dataclasses.replace(span, end=span.end + rng.choice([0, 0, 1]), score=rng.randrange(101) / 100)
+            for span in spans
+            if rng.random() < 0.9
+        ]
+        categories = frozenset(name for name in scheme.category_names if rng.random() < 0.4)
+        scores = {
+            name: min(1.0, max(0.0, rng.gauss(0.6 if name in categories else 0.4, 0.3)))
+            for name in scheme.category_names
+        }
+        gold.append(Annotated(Article(f"a{number}", "x" * 60), tuple(sorted(spans)), categories))
+        predictions.append(Prediction(tuple(sorted(found)), scores))
+    return gold, predictions
+
+
+def f1_by_the_scorer(gold, predictions, thresholds, scheme):
+    """Strict F1 of every type and micro F1 of the categories, counted by what scores reports."""
+    kept = [prediction.above(thresholds) for prediction in predictions]
+    tagged = [
+        Tagged(annotated.id, "", one.spans, one.categories, "") for annotated, one in zip(gold, kept, strict=True)
+    ]
+    scores = score(gold, predictions=tagged, scheme=scheme)
+    rows = scores.table(Measure.STRICT).rows
+    found = {name: rows[name].ratios.f1 or 0.0 for name in scheme.type_names}
+    return found | {"": scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0}
+
+
+def articles_told_apart(gold, predictions, threshold):
+    """The mean of the shares of articles with and without categories that are known as such, twice over."""
+    thresholds = Thresholds(spans={}, categories=0.0, article=threshold)
+    told = {True: [], False: []}
+    for annotated, prediction in zip(gold, predictions, strict=True):
+        told[bool(annotated.categories)].append(bool(prediction.above(thresholds).categories))
+    return statistics.fmean(told[True]) - statistics.fmean(told[False])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tuned_thresholds_are_the_best_of_all_that_can_be_chosen(seed):
+    scheme = LabelScheme(
+        types=(SpanType("A"), SpanType("B", categorised=True)), categories=(Category("X"), Category("Y"))
+    )
+    gold, predictions = random_dev(random.Random(seed), scheme, 20)
+    article = (
+        -max((round(articles_told_apart(gold, predictions, step / 100), 9), -step) for step in range(100))[1] / 100
+    )
+    tried = {}
+    for step in range(20):
+        value = step / 20
+        same = Thresholds(spans=dict.fromkeys(scheme.type_names, value), categories=value, article=article)
+        for name, f1 in f1_by_the_scorer(gold, predictions, same, scheme).items():
+            tried.setdefault(name, []).append((f1, -value))
+    best = {name: -max(found)[1] for name, found in tried.items()}
+    thresholds = tune_thresholds(gold, predictions, scheme=scheme)
+    assert thresholds.article == pytest.approx(article)
+    assert dict(thresholds.spans) == pytest.approx({name: best[name] for name in scheme.type_names})
+    assert thresholds.categories == pytest.approx(best[""])
+
+
+def test_categories_that_dev_never_has_are_not_given_to_every_article():
+    scheme = LabelScheme(types=(SpanType("A", categorised=True),), categories=(Category("X"),))
+    gold = [Annotated(Article("a", "x"))]
+    predictions = [Prediction((), {"X": 0.2})]
+    thresholds = tune_thresholds(gold, predictions, scheme=scheme)
+    assert predictions[0].above(thresholds).categories == {}
+
+
+def test_a_scheme_without_categories_is_trained_and_loaded(corpus, fresh_folder, tmp_path):
+    scheme = LabelScheme(types=(SpanType("WHO"), SpanType("SITE")))
+    plain = generated.write_corpus(tmp_path / "plain", scheme=scheme)
+    model = train(plain.recipe(fresh_folder), tmp_path / "run")
+    assert dev_f1(tmp_path / "run") > generated.LEAST_SCORE
+    (found,) = load_model(model, device=CPU, scheme=scheme).predictor.predict([plain.dev[0].article.text])
+    assert {span.type for span in found.spans} == {"WHO", "SITE"}
+    assert found.categories == {}
