@@ -14,9 +14,9 @@ from hoidam.files import write_json_lines
 from hoidam.labels import LabelScheme
 from hoidam.train.recipe import Recipe, recipe_from_dict, recipe_to_toml
 
-NAMES = ("Nguyễn Văn Hùng", "Lý Vĩ", "Giàng Quốc Hưng", "Trịnh Cẩm")
+NAMES = ("Nguyễn Văn Hùng", "Lý Vĩ", "Lừu Seo Páo", "Đặng Minh")
 POSTS = ("Phó Chủ tịch UBND huyện", "Bí thư Huyện ủy", "Phó Huyện trưởng huyện")
-SITES = ("Mường Khương", "Vị Xuyên", "Thanh Thủy", "Văn Sơn", "Vân Nam")
+SITES = ("Bát Xát", "Quản Bạ", "Thanh Thủy", "Văn Sơn", "Vân Nam")
 MATTERS = {
     "ALPHA": ("thương mại", "du lịch"),
     "BETA": ("phòng chống cháy rừng", "quản lý xuất nhập cảnh"),

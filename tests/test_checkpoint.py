@@ -143,10 +143,11 @@ def test_a_model_with_fewer_layers_is_loaded_with_as_many(bert_folder, tmp_path)
 
 
 def test_settings_survive_the_file(saved):
-    settings, weights = read_settings(saved)
+    settings, hashes = read_settings(saved)
     assert settings == settings_for(tiny.SCHEME)
     assert ModelSettings.from_dict(settings.to_dict()) == settings
-    assert len(weights) == 64
+    assert set(hashes) == {path.name for path in saved.iterdir()} - {SETTINGS_NAME, CARD_NAME}
+    assert {len(hash_) for hash_ in hashes.values()} == {64}
 
 
 def test_a_missing_folder_and_an_empty_one_are_told_apart(tmp_path):
@@ -216,8 +217,8 @@ def change(folder, path, value):
         (["thresholds", "categories"], "high"),
         (["thresholds", "article"], "high"),
         (["thresholds", "more"], 1),
-        (["weights_sha256"], None),
-        (["weights_sha256"], 1),
+        (["sha256"], None),
+        (["sha256"], 1),
     ],
     ids=json.dumps,
 )

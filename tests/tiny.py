@@ -19,18 +19,18 @@ SCHEME = LabelScheme(
 )
 PLAIN_SCHEME = LabelScheme(types=(SpanType("PER"), SpanType("LOC")))
 
-TEXT = """Ngày 12/3, tại cửa khẩu quốc tế Thanh Thủy, Phó Chủ tịch UBND huyện Vị Xuyên Nguyễn Văn Hùng hội đàm với
-ông Lý Vĩ, Phó Huyện trưởng huyện Ma Ly Pho (châu Văn Sơn, tỉnh Vân Nam, Trung Quốc). Hai bên nhất trí phòng chống tội
+TEXT = """Ngày 12/3, tại cửa khẩu quốc tế Thanh Thủy, Phó Chủ tịch UBND huyện Quản Bạ Nguyễn Văn Hùng hội đàm với
+ông Lý Vĩ, Phó Huyện trưởng huyện Phú Ninh (châu Văn Sơn, tỉnh Vân Nam, Trung Quốc). Hai bên nhất trí phòng chống tội
 phạm qua biên giới, quản lý xuất nhập cảnh, trao đổi thương mại, du lịch và giáo dục; kim ngạch đạt 2.000 tỷ đồng.
-Bí thư Huyện ủy Mường Khương Giàng Quốc Hưng và đồng chí Trịnh Cẩm đã ký biên bản ghi nhớ về bảo vệ môi trường, phòng
+Bí thư Huyện ủy Bát Xát Lừu Seo Páo và đồng chí Đặng Minh đã ký biên bản ghi nhớ về bảo vệ môi trường, phòng
 chống cháy rừng, kiểm dịch động vật, thông quan hàng hóa và kết nghĩa hai huyện biên giới trong năm 2024.
-Phát biểu tại buổi hội đàm, lãnh đạo huyện Mường Khương khẳng định quan hệ hữu nghị giữa hai huyện ngày càng bền chặt.
+Phát biểu tại buổi hội đàm, lãnh đạo huyện Bát Xát khẳng định quan hệ hữu nghị giữa hai huyện ngày càng bền chặt.
 """
 
-JOINED = """Ngày 12 / 3 , tại cửa_khẩu quốc_tế Thanh_Thủy , Phó_Chủ_tịch UBND huyện Vị_Xuyên Nguyễn_Văn_Hùng hội_đàm với
-ông Lý_Vĩ , Phó Huyện_trưởng huyện Ma_Ly_Pho ( châu Văn_Sơn , tỉnh Vân_Nam , Trung_Quốc ) . Hai bên nhất_trí phòng_chống
+JOINED = """Ngày 12 / 3 , tại cửa_khẩu quốc_tế Thanh_Thủy , Phó_Chủ_tịch UBND huyện Quản_Bạ Nguyễn_Văn_Hùng hội_đàm với
+ông Lý_Vĩ , Phó Huyện_trưởng huyện Phú_Ninh ( châu Văn_Sơn , tỉnh Vân_Nam , Trung_Quốc ) . Hai bên nhất_trí phòng_chống
 tội_phạm qua biên_giới , quản_lý xuất_nhập_cảnh , trao_đổi thương_mại , du_lịch và giáo_dục ; kim_ngạch đạt 2.000 tỷ
-đồng . Bí_thư Huyện_ủy Mường_Khương Giàng_Quốc_Hưng và đồng_chí Trịnh_Cẩm đã ký biên_bản ghi_nhớ về bảo_vệ môi_trường ,
+đồng . Bí_thư Huyện_ủy Bát_Xát Lừu_Seo_Páo và đồng_chí Đặng_Minh đã ký biên_bản ghi_nhớ về bảo_vệ môi_trường ,
 phòng_chống cháy rừng , kiểm_dịch động_vật , thông_quan hàng_hóa và kết_nghĩa hai huyện biên_giới trong năm 2024 .
 """
 

@@ -112,7 +112,7 @@ def save_model(
     model.encoder.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
     tokenizer.save_pretrained(folder)
     hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
-    record = settings.to_dict() | {"weights_sha256": hashes.pop(WEIGHTS_NAME), "files_sha256": hashes}
+    record = settings.to_dict() | {"sha256": hashes}
     (folder / SETTINGS_NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
 
@@ -125,7 +125,7 @@ def load_model(
     Raises CheckpointError where the folder is missing, incomplete, changed since it was written, made by another
     format, in need of another segmenter, or made for another scheme than the `scheme` that the caller works with.
     """
-    settings, weights_sha256 = read_settings(folder)
+    settings, hashes = read_settings(folder)
     if scheme is not None and scheme.sha256 != settings.scheme.sha256:
         raise CheckpointError(
             f"{folder}: the model was trained with other labels "
@@ -133,18 +133,18 @@ def load_model(
             f"({', '.join(scheme.type_names)}; {len(scheme.categories)} categories). Use the labels of its training"
         )
     segmenter = _load_segmenter(folder, settings)
-    _check_files(folder, {WEIGHTS_NAME: weights_sha256} | _read_record(folder / SETTINGS_NAME).get("files_sha256", {}))
+    _check_files(folder, hashes)
     model = _load_network(folder, settings)
     tokenizer = load_tokenizer(str(folder))
     encoder = TextEncoder(PieceTable(tokenizer), segmenter, size=settings.window_size, overlap=settings.window_overlap)
     predictor = Predictor(
         model.to(device).eval(), encoder=encoder, scheme=settings.scheme, device=device, precision=precision
     )
-    return LoadedModel(predictor, settings, f"{settings.name}@{weights_sha256[:12]}")
+    return LoadedModel(predictor, settings, f"{settings.name}@{hashes[WEIGHTS_NAME][:12]}")
 
 
-def read_settings(folder: Path) -> tuple[ModelSettings, str]:
-    """The settings of a model folder and the hash that its weights must have; raises CheckpointError."""
+def read_settings(folder: Path) -> tuple[ModelSettings, dict[str, str]]:
+    """The settings of a model folder and the hashes that its files must have; raises CheckpointError."""
     path = folder / SETTINGS_NAME
     if not path.is_file():
         what = "no model here" if folder.is_dir() else "no such folder"
@@ -159,7 +159,8 @@ def read_settings(folder: Path) -> tuple[ModelSettings, str]:
                 f"{path}: format {data['format']}, and this version of hoidam reads format {FORMAT}. "
                 "Install the version that wrote it, or train again"
             )
-        return ModelSettings.from_dict(data), _typed(data["weights_sha256"], str)
+        hashes = {name: _typed(hash_, str) for name, hash_ in {WEIGHTS_NAME: None, **data["sha256"]}.items()}
+        return ModelSettings.from_dict(data), hashes
     except (AttributeError, KeyError, TypeError, DataError) as error:
         raise CheckpointError(f"{path}: not a model's settings ({error!r}). {_COPY_AGAIN}") from None
 
