@@ -116,7 +116,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture(scope="session")
 def console() -> Callable[..., subprocess.CompletedProcess[str]]:
     """The installed command in a process of its own; `shell` is a line of bash in which `{}` stands for it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    unlike = {"PYTHONUNBUFFERED", "PYTHONIOENCODING"}
+    kept = {name: value for name, value in os.environ.items() if name not in unlike}
     environment = kept | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
     def call(*arguments: object, shell: str = "{}", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ def test_train_evaluate_tag_and_view_go_through_on_a_cpu(console, fresh_folder, 
     trained = console("train", "quick.toml", "--device", "cpu", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert trained.stdout.startswith("Scores on dev")
-    lines = trained.stderr.splitlines()
+    lines = [line for line in trained.stderr.splitlines() if not line.startswith("training: ")]
     assert lines[0].endswith(" windows; 10 for dev")
     assert [line.partition(":")[0] for line in lines[1:]] == ["epoch 1 of 3", "epoch 2 of 3", "epoch 3 of 3", "model"]
     model = tmp_path / "runs" / "quick" / "model"

@@ -299,7 +299,7 @@ def test_what_cannot_be_tagged_is_refused_in_one_message(arguments, message, com
 def test_wrong_usage_is_told_apart_by_its_exit_code(arguments, command, place, good):
     outcome = command(*arguments)
     assert outcome.code == 2
-    assert "Usage: hoidam" in outcome.out + outcome.err
+    assert "Usage: " in outcome.out + outcome.err
     assert files(place) == ["good.txt"]
 
 
@@ -539,3 +539,36 @@ def test_an_encoder_folder_is_prepared_once(command, place, fresh_folder):
     assert_refused(command("encoder", "prepare", fresh_folder, "--output", "encoder"), "encoder: exists already")
     assert_refused(command("encoder", "prepare", "nowhere", "--output", "other"), "nowhere: no encoder")
     assert not (place / "other").exists()
+
+
+def test_progress_is_told_on_standard_error_as_lines(command, corpus, model_folder, monkeypatch):
+    monkeypatch.setattr("hoidam.progress._LINE_SECONDS", 0.0)
+    outcome = command("tag", corpus.articles("dev"), "--model", model_folder)
+    assert len(records(outcome.out)) == len(corpus.dev)
+    assert outcome.err.count("tagging: ") == len(corpus.dev)
+    assert f"tagging: {len(corpus.dev)}, " in outcome.err
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["errors on a terminal", "all on a terminal"])
+def test_a_terminal_gets_a_bar_and_no_result_is_lost_to_it(both, command, corpus, model_folder, monkeypatch):
+    plain = command("tag", corpus.articles("dev"), "--model", model_folder)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: both)
+    shown = command("tag", corpus.articles("dev"), "gone.txt", "--model", model_folder)
+    assert shown.out == plain.out
+    assert "failed: gone.txt" in shown.err
+    assert ("tagging" in shown.err) != both
+
+
+def test_a_terminal_is_shown_how_far_training_is_and_given_the_scores_alone(
+    command, place, corpus, fresh_folder, monkeypatch
+):
+    corpus.write_recipe(place / "small.toml", fresh_folder, training={"epochs": 1})
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    outcome = command("train", "small.toml", "--device", "cpu")
+    assert outcome.code == 0
+    assert "training" in outcome.err
+    assert "Scores on dev" in outcome.out
+    assert "loss" not in outcome.out

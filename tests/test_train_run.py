@@ -23,7 +23,7 @@ from hoidam.labels import Category, LabelScheme, SpanType
 from hoidam.model import TaggerModel, load_encoder
 from hoidam.predict import Prediction, Thresholds
 from hoidam.provenance import commit
-from hoidam.train import run
+from hoidam.train import results, run
 from hoidam.train.features import Collator, make_features
 from hoidam.train.frozen import lower_states, split_encoder
 from hoidam.train.loop import parameter_groups
@@ -130,6 +130,7 @@ def test_the_card_is_rendered_from_the_facts(run_folder):
         assert fact in card
     assert f"{dev_f1(run_folder):.3f}" in card
     assert "Thresholds and the best epoch were chosen on these articles" in card
+    assert "Facts" not in card, "the facts stand above the scores"
     assert (run_folder / "dev.md").read_text(encoding="utf-8").startswith("# ")
 
 
@@ -215,7 +216,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(monkeypatch, small, fresh_folde
         seen.append({name: value.clone() for name, value in predictor.model.state_dict().items()})
         return {"dev_score": next(given)}
 
-    monkeypatch.setattr(run, "_dev_scores", dev_scores)
+    monkeypatch.setattr(run, "dev_scores", dev_scores)
     train(small.recipe(fresh_folder), tmp_path / "run")
     for name, values in weights(tmp_path / "run").items():
         assert torch.equal(values, seen[1][name]), name
@@ -225,9 +226,9 @@ class StopHereError(Exception):
     """Stands for whatever ends a process."""
 
 
-def interrupt(monkeypatch, name, *, call):
+def interrupt(monkeypatch, name, *, call, module=run):
     """Make a function of the run break at its n-th call, and give the list that its calls are counted in."""
-    function, calls = getattr(run, name), []
+    function, calls = getattr(module, name), []
 
     def break_off(*arguments, **options):
         calls.append(1)
@@ -235,14 +236,16 @@ def interrupt(monkeypatch, name, *, call):
             raise StopHereError
         return function(*arguments, **options)
 
-    monkeypatch.setattr(run, name, break_off)
+    monkeypatch.setattr(module, name, break_off)
     return calls
 
 
-def test_a_resumed_run_ends_as_one_that_was_never_stopped(monkeypatch, run_folder, corpus, fresh_folder, tmp_path):
+def test_a_resumed_run_ends_as_one_that_was_never_stopped(
+    monkeypatch, capsys, run_folder, corpus, fresh_folder, tmp_path
+):
     recipe, folder = corpus.recipe(fresh_folder), tmp_path / "run"
     with monkeypatch.context() as patch:
-        interrupt(patch, "_dev_scores", call=2)
+        interrupt(patch, "dev_scores", call=2)
         with pytest.raises(StopHereError):
             train(recipe, folder)
     assert not (folder / "model").exists()
@@ -254,10 +257,15 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(monkeypatch, run_folde
         train(other, folder, resume=True)
 
     (folder / "checkpoints" / "checkpoint-999").mkdir()
+    capsys.readouterr()
     with monkeypatch.context() as patch:
-        scored = interrupt(patch, "_dev_scores", call=0)
+        patch.setattr("hoidam.progress._LINE_SECONDS", 0.0)
+        scored = interrupt(patch, "dev_scores", call=0)
         train(recipe, folder, resume=True)
     assert len(scored) == 2, "the first epoch was run again"
+    steps = re.findall(r"training: (\d+) of (\d+),", capsys.readouterr().err)
+    left = read_curves(run_folder)[-1]["step"] * 2 // 3
+    assert steps == [(str(step), str(left)) for step in range(1, left + 1)]
     assert files_in(folder) == RUN_FILES
     assert learnt(folder) == learnt(run_folder)
     for name, values in weights(run_folder).items():
@@ -269,7 +277,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(monkeypatch, run_folde
 def test_a_run_stopped_while_it_wrote_its_results_is_finished(monkeypatch, run_folder, corpus, fresh_folder, tmp_path):
     recipe, folder = corpus.recipe(fresh_folder), tmp_path / "run"
     with monkeypatch.context() as patch:
-        interrupt(patch, "save_model", call=1)
+        interrupt(patch, "save_model", call=1, module=results)
         with pytest.raises(StopHereError):
             train(recipe, folder)
     assert not (folder / "model").exists()
@@ -283,7 +291,7 @@ def test_a_run_stopped_while_it_wrote_its_results_is_finished(monkeypatch, run_f
 def test_a_run_stopped_before_its_first_epoch_ended_starts_again(monkeypatch, small, fresh_folder, tmp_path):
     recipe, folder = small.recipe(fresh_folder, training={"epochs": 1}), tmp_path / "run"
     with monkeypatch.context() as patch:
-        interrupt(patch, "_dev_scores", call=1)
+        interrupt(patch, "dev_scores", call=1)
         with pytest.raises(StopHereError):
             train(recipe, folder)
     train(recipe, folder, resume=True)

@@ -180,7 +180,7 @@ def tag(
     from hoidam.tag.tagger import Tagger
 
     tagger = Tagger.load(model, device=device)
-    with _progress("tagging") as step:
+    with _progress("tagging", bar=output is not None or not sys.stdout.isatty()) as step:
 
         def on_item(failure: "Failure | None") -> None:
             step()
@@ -382,10 +382,10 @@ def _read_gold(gold: list[Path], articles: list[Path], labels: Path | None) -> "
     return read_gold(gold, read_articles(articles), scheme), scheme
 
 
-def _progress(what: str) -> Any:
+def _progress(what: str, *, bar: bool) -> Any:
     from hoidam.progress import progress
 
-    return progress(what)
+    return progress(what, bar=bar)
 
 
 def _print_report_table(path: Path, *, title: str) -> None:
@@ -398,6 +398,9 @@ def _print_table(report: dict[str, Any], *, title: str) -> None:
     from hoidam.evaluate import render_table
 
     _print_rows(render_table(report), title=title)
+    alarms = report["false_alarms"]
+    if alarms["articles"]:
+        print(f"false alarms: {alarms['with_category']} of {alarms['articles']} articles without a category got one")
 
 
 def _print_rows(rows: Sequence[tuple[str, ...]], *, title: str) -> None:

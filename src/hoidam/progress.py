@@ -9,9 +9,12 @@ _LINE_SECONDS = 10.0
 
 
 @contextmanager
-def progress(what: str, *, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """Give a function to call once for each item done; `total` items are to come, where that is known."""
-    if sys.stderr.isatty():
+def progress(what: str, *, total: int | None = None, bar: bool = True) -> Iterator[Callable[[], None]]:
+    """Give a function to call once for each item done; `total` items are to come, where that is known.
+
+    Without `bar` there are lines on a terminal too: for work whose results are written to it meanwhile.
+    """
+    if bar and sys.stderr.isatty():
         with _bar(what, total) as step:
             yield step
     else:
@@ -37,7 +40,8 @@ def _bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    # Standard output stays what it is: rich would send it to the console of the bar, and with it results elsewhere.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
         task = bars.add_task(what, total=total)
         yield lambda: bars.advance(task)
 

@@ -115,7 +115,8 @@ def _sections(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"## False alarms\n\n{_alarms(report['false_alarms'])}"
     yield f"## Gold that could not be reached\n\n{_unreachable(report)}"
     yield from ("## Errors", *_errors(report["errors"]))
-    yield f"## Facts\n\n{_table(('fact', 'value'), _flat(report['facts']))}"
+    if report["facts"]:
+        yield f"## Facts\n\n{_table(('fact', 'value'), _flat(report['facts']))}"
     yield f"## Method\n\n{_method(report['bootstrap'])}"
 
 

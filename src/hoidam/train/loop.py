@@ -1,7 +1,8 @@
 """Training on transformers.Trainer: parameter groups, dev scores each epoch, progress that reads well in a log."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from torch.utils.tensorboard import SummaryWriter
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
-    ProgressCallback,
     Trainer,
     TrainerCallback,
     TrainerState,
@@ -21,6 +21,7 @@ from transformers import (
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
+from hoidam.progress import progress
 from hoidam.train.features import Collator
 from hoidam.train.recipe import Recipe, TrainingSettings
 
@@ -90,6 +91,21 @@ class EpochLines(TrainerCallback):
         print(f"epoch {state.epoch:.0f} of {args.num_train_epochs:.0f}: {loss}{', '.join(parts)}", file=sys.stderr)
 
 
+class StepProgress(TrainerCallback):
+    """Counts training steps, of those that are left to do; what it shows ends with `stack`, however training ends."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+        """Begin to show."""
+        self._step = self._stack.enter_context(progress("training", total=state.max_steps - state.global_step))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+        """Count one step."""
+        self._step()
+
+
 def make_trainer(
     model: nn.Module,
     *,
@@ -128,7 +144,7 @@ def make_trainer(
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         report_to="none",
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=True,
         average_tokens_across_devices=False,
     )
     callbacks: list[TrainerCallback] = [EpochLines(), _tensorboard(SummaryWriter(str(folder / "curves")))]
@@ -145,9 +161,15 @@ def make_trainer(
         dev_scorer=dev_scorer,
         settings=settings,
     )
-    for callback in _talkative():
-        trainer.remove_callback(callback)
+    trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def run_trainer(trainer: Trainer, *, checkpoint: str | None) -> None:
+    """Train, from a checkpoint on where one is given, and tell how far it is."""
+    with ExitStack() as stack:
+        trainer.add_callback(StepProgress(stack))
+        trainer.train(resume_from_checkpoint=checkpoint)
 
 
 def curves(state: TrainerState) -> list[dict[str, float]]:
@@ -159,9 +181,3 @@ def last_checkpoint(folder: Path) -> str | None:
     """The newest checkpoint of a run folder that was written to its end, where the trainer's state comes last."""
     whole = (path.parent for path in (folder / CHECKPOINTS_NAME).glob(f"checkpoint-*/{TRAINER_STATE_NAME}"))
     return max(map(str, whole), key=lambda path: int(path.rpartition("-")[2]), default=None)
-
-
-def _talkative() -> Iterator[type[TrainerCallback]]:
-    yield PrinterCallback
-    if not sys.stderr.isatty():
-        yield ProgressCallback

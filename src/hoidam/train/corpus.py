@@ -1,0 +1,44 @@
+"""The gold of a run: read whole, checked, and known by the hashes of its files."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hoidam.document import Annotated, read_articles, read_gold
+from hoidam.errors import RecipeError
+from hoidam.labels import LabelScheme, read_labels
+from hoidam.train.recipe import DataSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The gold of a run, its scheme, and the hash of every file that was read."""
+
+    scheme: LabelScheme
+    train: Sequence[Annotated]
+    dev: Sequence[Annotated]
+    hashes: Mapping[str, str]
+
+
+def read_corpus(data: DataSettings) -> Corpus:
+    """Read scheme, articles and gold of a recipe; raises DataError where they are wrong or train and dev share one."""
+    scheme = read_labels(Path(data.labels))
+    articles = read_articles(Path(path) for path in data.articles)
+    gold = {part: read_gold((Path(path) for path in files), articles, scheme) for part, files in _parts(data)}
+    shared = {annotated.id for annotated in gold["train"]} & {annotated.id for annotated in gold["dev"]}
+    if shared:
+        raise RecipeError(f"data: {sorted(shared)[0]!r} is in train and dev. An article belongs to one part")
+    for part, found in gold.items():
+        if not found:
+            raise RecipeError(f"data.{part}: no gold in {', '.join(getattr(data, part))}")
+    paths = [data.labels, *data.articles, *data.train, *data.dev]
+    return Corpus(scheme, gold["train"], gold["dev"], {path: _sha256(Path(path)) for path in dict.fromkeys(paths)})
+
+
+def _parts(data: DataSettings) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return ("train", data.train), ("dev", data.dev)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,84 @@
+"""What a run found: dev scores while it trains, and at its end thresholds, reports, curves and the model, written."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoidam.checkpoint import save_model
+from hoidam.document import Annotated, Tagged
+from hoidam.evaluate import Measure, Report, Scores, bootstrap, render_markdown, score
+from hoidam.files import json_line, whole_folder
+from hoidam.predict import Prediction, Predictor, Thresholds
+from hoidam.train.card import render_card
+from hoidam.train.corpus import Corpus
+from hoidam.train.loop import DEV_SCORE
+from hoidam.train.setup import Setup
+from hoidam.train.thresholds import tune_thresholds
+
+MODEL_NAME = "model"
+
+
+def dev_scores(predictor: Predictor, corpus: Corpus) -> dict[str, float]:
+    """Strict F1 by type, categories' F1 and the mean over types that chooses the best epoch, without thresholds."""
+    scores = _score(corpus, predict_dev(predictor, corpus), Thresholds(spans={}, categories=0.5))
+    strict = scores.table(Measure.STRICT)
+    found = {f"{name}_f1": counts.ratios.f1 or 0.0 for name, counts in strict.rows.items()}
+    if corpus.scheme.categories:
+        found["categories_f1"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
+    return found | {DEV_SCORE: strict.macro.f1 or 0.0}
+
+
+def predict_dev(predictor: Predictor, corpus: Corpus) -> list[Prediction]:
+    """Predictions for the dev articles as tagging would make them, before any threshold."""
+    return predictor.predict([annotated.article.text for annotated in corpus.dev])
+
+
+def _score(
+    corpus: Corpus,
+    predictions: Sequence[Prediction],
+    thresholds: Thresholds,
+    *,
+    unreachable: Mapping[str, Any] | None = None,
+) -> Scores:
+    tagged = [
+        Tagged(annotated.id, "", kept.spans, kept.categories, "")
+        for annotated, prediction in zip(corpus.dev, predictions, strict=True)
+        for kept in [prediction.above(thresholds)]
+    ]
+    return score(corpus.dev, predictions=tagged, scheme=corpus.scheme, unreachable=unreachable)
+
+
+def write_results(
+    folder: Path,
+    *,
+    setup: Setup,
+    corpus: Corpus,
+    provenance: Mapping[str, Any],
+    curves: Sequence[Mapping[str, float]],
+) -> Path:
+    """Choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
+    predictor = setup.predictor
+    predictor.precision = "fp32"
+    predictions = predict_dev(predictor, corpus)
+    thresholds = tune_thresholds(corpus.dev, predictions, scheme=corpus.scheme)
+    scores = _score(corpus, predictions, thresholds, unreachable=_unreachable(predictor, corpus.dev))
+    report = Report(scores, bootstrap(scores, seed=setup.recipe.seed)).to_dict(facts=provenance, examples=20)
+    settings = setup.model_settings(thresholds)
+    _write_json(folder / "dev.json", report)
+    (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
+    (folder / "curves.jsonl").write_text("".join(json_line(entry) for entry in curves), encoding="utf-8")
+    _write_json(folder / "provenance.json", provenance)
+    with whole_folder(folder / MODEL_NAME) as partial:
+        card = render_card(settings, provenance=provenance, report=report)
+        save_model(partial, model=setup.model, tokenizer=setup.tokenizer, settings=settings, card=card)
+    return folder / MODEL_NAME
+
+
+def _unreachable(predictor: Predictor, gold: Sequence[Annotated]) -> dict[str, Any]:
+    causes = {annotated.id: predictor.read(annotated.article.text).unreachable(annotated) for annotated in gold}
+    return {name: found for name, found in causes.items() if found}
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,120 @@
+"""What a run trains with: the network on its device, how it reads, and the part of it that learns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import set_seed
+
+from hoidam.checkpoint import ModelSettings, load_tokenizer
+from hoidam.encode.batches import encode_window, pad_batch
+from hoidam.encode.pieces import PieceTable
+from hoidam.encode.segmenters import load_segmenter
+from hoidam.encode.text import TextEncoder
+from hoidam.encode.windows import Window
+from hoidam.errors import RecipeError
+from hoidam.labels import LabelScheme
+from hoidam.model import TaggerModel, load_encoder
+from hoidam.predict import Predictor, Thresholds
+from hoidam.train.features import Collator
+from hoidam.train.frozen import lower_states, split_encoder
+from hoidam.train.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A recipe's parts, loaded and put together; `predictor` applies `model` as it is at that moment."""
+
+    recipe: Recipe
+    tokenizer: Any
+    encoder: TextEncoder
+    model: TaggerModel
+    predictor: Predictor
+
+    @property
+    def device(self) -> torch.device:
+        return self.predictor.device
+
+    @property
+    def precision(self) -> str:
+        return self.predictor.precision
+
+    def trained_part(self, features: Dataset) -> tuple[TaggerModel, Collator]:
+        """The model that the trainer sees: all of it, or, with frozen layers, heads and upper layers on kept states."""
+        pad_id = self.encoder.pieces.pad_id
+        if not self.recipe.encoder.frozen_layers:
+            return self.model, Collator(pad_id)
+        lower, upper = split_encoder(self.model.encoder, self.recipe.encoder.frozen_layers)
+        states = lower_states(lower, features, pad_id=pad_id, device=self.device, precision=self.precision)
+        return self.model.with_encoder(upper), Collator(pad_id, states)
+
+    def model_settings(self, thresholds: Thresholds) -> ModelSettings:
+        """What the model folder says of itself."""
+        return ModelSettings(
+            name=self.recipe.name,
+            scheme=self.predictor.scheme,
+            segmenter=self.encoder.segmenter.name,
+            segmenter_version=self.encoder.segmenter.version,
+            window_size=self.encoder.size,
+            window_overlap=self.encoder.overlap,
+            thresholds=thresholds,
+        )
+
+
+def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setup:
+    """Load a recipe's encoder and build the network on it, with the recipe's seed.
+
+    Raises CheckpointError where the encoder cannot be loaded and RecipeError where settings do not fit it.
+    """
+    precision = choose_precision(recipe.training.precision, device=device)
+    set_seed(recipe.seed)
+    # On a CPU plain attention trains a quarter faster than the fused one.
+    attention = "eager" if device.type == "cpu" else None
+    network = load_encoder(recipe.encoder.name, layers=recipe.encoder.layers, attention=attention)
+    tokenizer = load_tokenizer(recipe.encoder.name)
+    encoder = TextEncoder(
+        PieceTable(tokenizer),
+        load_segmenter(recipe.encoder.segmenter),
+        size=recipe.window.size,
+        overlap=recipe.window.overlap,
+    )
+    _check_window(encoder, network)
+    types, categories = len(scheme.types), len(scheme.categories)
+    model = TaggerModel(network, types=types, categories=categories, dropout=recipe.training.dropout).to(device)
+    predictor = Predictor(model, encoder=encoder, scheme=scheme, device=device, precision=precision)
+    return Setup(recipe, tokenizer, encoder, model, predictor)
+
+
+def choose_precision(wanted: str, *, device: torch.device) -> str:
+    """`auto` is bf16 where the hardware multiplies in it, else fp32; raises RecipeError on fp16 without a GPU."""
+    if wanted == "fp16" and device.type == "cpu":
+        raise RecipeError("training.precision: fp16 needs a GPU. Use auto, bf16 or fp32")
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+
+
+def _check_window(encoder: TextEncoder, network: Any) -> None:
+    """Raise RecipeError where a full window, as it is padded, has more pieces than the network has positions."""
+    table = getattr(getattr(network, "embeddings", None), "position_embeddings", None)
+    if not isinstance(table, torch.nn.Embedding):
+        return
+    # RoBERTa and its kin number positions from their padding position on.
+    positions = table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+    length = _padded_length(encoder.size, encoder.pieces)
+    if length > positions:
+        largest = next(size for size in range(positions, 0, -1) if _padded_length(size, encoder.pieces) <= positions)
+        raise RecipeError(
+            f"window.size: {encoder.size} pieces make {length} with specials and padding, and the encoder has "
+            f"{positions} positions. Use {largest} or fewer"
+        )
+
+
+def _padded_length(size: int, pieces: PieceTable) -> int:
+    """Pieces of a window of `size` as the network gets it."""
+    window = encode_window([(0,)] * size, Window(0, size, 0, size), first_id=pieces.first_id, last_id=pieces.last_id)
+    length: int = pad_batch([window], pad_id=pieces.pad_id).input_ids.shape[1]
+    return length
