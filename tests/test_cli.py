@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -311,10 +312,11 @@ def test_an_output_is_replaced_with_force(command, place, good, model_folder):
     assert_spans_lie_on(GOOD, *records((place / "o.jsonl").read_text(encoding="utf-8")))
 
 
-def test_a_run_that_is_stopped_leaves_no_file_behind(command, place, good, model_folder, monkeypatch):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_a_run_that_is_stopped_leaves_no_file_behind(command, place, good, model_folder, monkeypatch, kind):
     def stop(*_):
         assert any(name.endswith(".partial") for name in files(place))
-        raise KeyboardInterrupt
+        signal.raise_signal(kind)
 
     monkeypatch.setattr(Tagger, "_tag", stop)
     outcome = command("tag", good, "--model", model_folder, "--output", "o.jsonl")

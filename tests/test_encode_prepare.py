@@ -27,13 +27,15 @@ def test_a_folder_is_copied_with_equal_weights_and_pieces(name, request, tmp_pat
     assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "copy").iterdir())
 
 
-def test_nothing_is_overwritten_without_force(bert_folder, tmp_path):
-    (tmp_path / "kept").write_text("mine")
+def test_an_encoder_is_replaced_with_force_alone(bert_folder, tmp_path):
+    prepare(str(bert_folder), tmp_path / "copy")
+    (tmp_path / "copy" / "note").write_text("mine")
     with pytest.raises(DataError, match="--force"):
-        prepare(str(bert_folder), tmp_path)
-    assert (tmp_path / "kept").read_text() == "mine"
-    prepare(str(bert_folder), tmp_path, force=True)
-    assert (tmp_path / "model.safetensors").is_file()
+        prepare(str(bert_folder), tmp_path / "copy")
+    assert (tmp_path / "copy" / "note").read_text() == "mine"
+    prepare(str(bert_folder), tmp_path / "copy", force=True)
+    assert (tmp_path / "copy" / "model.safetensors").is_file()
+    assert not (tmp_path / "copy" / "note").exists()
 
 
 def lose_tensors(folder):
@@ -114,3 +116,11 @@ def test_a_phobert_folder_without_its_pieces_is_refused(names, phobert_folder, t
         load_tokenizer(str(source))
     with pytest.raises(CheckpointError, match="no tokenizer"):
         prepare(str(source), tmp_path / "out")
+
+
+def test_force_replaces_no_folder_but_an_encoders(bert_folder, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear", encoding="utf-8")
+    with pytest.raises(DataError, match="no encoder's folder"):
+        prepare(str(bert_folder), tmp_path / "mine", force=True)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]

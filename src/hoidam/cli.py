@@ -6,6 +6,7 @@ Exit codes: 0 all done; 1 the command could not be carried out; 2 wrong usage; 3
 import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ def main() -> NoReturn:
     """Run the command line; every expected failure is one message on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         try:
             app()
@@ -69,6 +71,11 @@ def main() -> NoReturn:
             _say(f"hoidam: the operating system refused: {error}")
         sys.exit(FAILED)
     sys.exit(0)
+
+
+def _stop(*_: Any) -> NoReturn:
+    """End on SIGTERM as on Ctrl-C, so that partial files are taken away."""
+    raise KeyboardInterrupt
 
 
 def _discard_output() -> None:

@@ -7,18 +7,22 @@ from typing import Any
 
 from hoidam.encode.embedded import prepare_embedded
 from hoidam.encode.pieces import PieceTable
-from hoidam.errors import CheckpointError, HoidamError
+from hoidam.errors import CheckpointError, DataError, HoidamError
 from hoidam.files import whole_folder
 
 EMBEDDED = "embedded"
+CONFIG_NAME = "config.json"
 
 
 def prepare(source: str, output: Path, *, force: bool = False) -> None:
     """Write encoder and tokenizer of `source` (`embedded`, a hub id or a folder) into the folder `output`.
 
     The folder appears whole or not at all. Raises MissingExtraError where the embedded encoder's package is not
-    installed, CheckpointError where nothing can be loaded, and DataError where the folder is in the way.
+    installed, CheckpointError where nothing can be loaded, and DataError where the folder is in the way; with `force`
+    it is replaced, if it is an encoder's.
     """
+    if force and output.exists() and not (output / CONFIG_NAME).is_file():
+        raise DataError(f"is no encoder's folder (no {CONFIG_NAME} in it)", path=output, cure="Give another name")
     with whole_folder(output, force=force) as partial:
         if source == EMBEDDED:
             prepare_embedded(partial)
