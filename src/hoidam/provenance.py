@@ -5,13 +5,14 @@ import shlex
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy")
 
 
 def command() -> str:
     """The command line of this run, as a shell takes it."""
-    return shlex.join(["hoidam", *sys.argv[1:]])
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def versions() -> dict[str, str]:
