@@ -36,7 +36,7 @@ class TaggerModel(nn.Module):
         width: int = encoder.config.hidden_size  # type: ignore[union-attr,assignment]
         self.types = types
         self.encoder = encoder
-        # Encoders trained for sentences end in states of little spread; without this the heads learn many times slower.
+        # Encoders, and their layers, differ in the spread of their states; the heads see one scale.
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         self.tag_head = nn.Linear(width, types * TAG_COUNT)
