@@ -170,7 +170,7 @@ def test_kept_states_give_what_the_whole_encoder_gives(name, request, corpus):
     folder = request.getfixturevalue(name)
     encoder = text_encoder(folder)
     network = load_encoder(str(folder), attention="eager")
-    scheme = run.read_corpus(corpus.recipe(folder).data).scheme
+    scheme = run.read_corpus(corpus.recipe(folder).data, seed=1).scheme
     features = make_features(corpus.train[:12], encoder=encoder, scheme=scheme)
     torch.manual_seed(0)
     model = TaggerModel(network, types=len(scheme.types), categories=len(scheme.categories)).eval()
@@ -332,6 +332,24 @@ def test_what_cannot_be_trained_is_refused_and_leaves_no_folder(
     with pytest.raises(kind, match=message):
         train(recipe_from_dict(json.loads(json.dumps(recipe)), source="test"), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_draws_train_articles_in_nested_sets_by_seed(corpus, fresh_folder):
+    data = corpus.recipe(fresh_folder).data
+
+    def drawn(limit, seed=1):
+        found = run.read_corpus(dataclasses.replace(data, train_limit=limit), seed=seed)
+        return [one.id for one in found.train]
+
+    everything = drawn(0)
+    for limit in range(1, len(everything) + 1):
+        assert len(drawn(limit)) == limit
+        assert set(drawn(limit - 1) if limit > 1 else []) < set(drawn(limit))
+        assert drawn(limit) == [name for name in everything if name in set(drawn(limit))]
+    half = len(everything) // 2
+    assert len({tuple(drawn(half, seed)) for seed in range(8)}) > 1
+    with pytest.raises(RecipeError, match=f"{len(everything) + 1} of {len(everything)} train articles"):
+        drawn(len(everything) + 1)
 
 
 def test_an_article_in_train_and_dev_is_refused(corpus, fresh_folder, tmp_path):

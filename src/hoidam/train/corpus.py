@@ -21,7 +21,7 @@ class Corpus:
     hashes: Mapping[str, str]
 
 
-def read_corpus(data: DataSettings) -> Corpus:
+def read_corpus(data: DataSettings, *, seed: int) -> Corpus:
     """Read scheme, articles and gold of a recipe; raises DataError where they are wrong or train and dev share one."""
     scheme = read_labels(Path(data.labels))
     articles = read_articles(Path(path) for path in data.articles)
@@ -33,7 +33,20 @@ def read_corpus(data: DataSettings) -> Corpus:
         if not found:
             raise RecipeError(f"data.{part}: no gold in {', '.join(getattr(data, part))}")
     paths = [data.labels, *data.articles, *data.train, *data.dev]
-    return Corpus(scheme, gold["train"], gold["dev"], {path: _sha256(Path(path)) for path in dict.fromkeys(paths)})
+    hashes = {path: _sha256(Path(path)) for path in dict.fromkeys(paths)}
+    return Corpus(scheme, _drawn(gold["train"], limit=data.train_limit, seed=seed), gold["dev"], hashes)
+
+
+def _drawn(gold: Sequence[Annotated], *, limit: int, seed: int) -> Sequence[Annotated]:
+    """`limit` articles in their order, or all where it is 0; which ones depends on ids and seed alone."""
+    if not limit:
+        return gold
+    if limit > len(gold):
+        raise RecipeError(f"data.train_limit: {limit} of {len(gold)} train articles. Give fewer, or 0 for all")
+    drawn = set(
+        sorted((one.id for one in gold), key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())[:limit]
+    )
+    return [one for one in gold if one.id in drawn]
 
 
 def _parts(data: DataSettings) -> tuple[tuple[str, tuple[str, ...]], ...]:

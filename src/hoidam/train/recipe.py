@@ -16,12 +16,17 @@ Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """Files to learn from; paths are relative to the folder that training is started in."""
+    """Files to learn from; paths are relative to the folder that training is started in.
+
+    `train_limit` above 0 learns from that many of the train articles, drawn with the recipe's seed so that a smaller
+    draw lies within a larger one: what a learning curve is made of.
+    """
 
     labels: str
     articles: tuple[str, ...]
     train: tuple[str, ...]
     dev: tuple[str, ...]
+    train_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,7 @@ def _out_of_range(recipe: Recipe) -> list[str]:
     training, window = recipe.training, recipe.window
     checks = [
         (bool(recipe.name) and "/" not in recipe.name, "name: give a name without slashes"),
+        (recipe.data.train_limit >= 0, "data.train_limit: give 0 for all, or how many train articles to learn from"),
         (recipe.encoder.segmenter in SEGMENTER_NAMES, f"encoder.segmenter: give one of {', '.join(SEGMENTER_NAMES)}"),
         (recipe.encoder.layers >= 0, "encoder.layers: give 0 for all, or how many of the lowest to keep"),
         (recipe.encoder.frozen_layers >= 0, "encoder.frozen_layers: give 0 or more"),

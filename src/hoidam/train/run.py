@@ -36,7 +36,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     place = choose_device(device)
     _check_folder(folder, recipe, resume=resume)
     started = time.monotonic()
-    corpus = read_corpus(recipe.data)
+    corpus = read_corpus(recipe.data, seed=recipe.seed)
     setup = set_up(recipe, scheme=corpus.scheme, device=place)
     features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme)
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
