@@ -207,6 +207,12 @@ def test_lower_layers_can_be_kept_alone(name, request):
         load_encoder(folder, layers=3)
 
 
+def test_attention_drops_what_it_is_told_to(bert_folder):
+    for wanted in (0.0, 0.25):
+        encoder = load_encoder(str(bert_folder), attention_dropout=wanted)
+        assert {layer.attention.self.dropout.p for layer in encoder.encoder.layer} == {wanted}
+
+
 def test_an_encoder_stored_in_half_precision_is_trained_in_full(bert_folder, tmp_path):
     folder = tmp_path / "half"
     shutil.copytree(bert_folder, folder)

@@ -60,6 +60,7 @@ def test_all_mistakes_are_reported_together_with_their_keys(tmp_path):
         ("training", "layer_decay", 1.5),
         ("training", "warmup", 1.0),
         ("training", "dropout", -0.1),
+        ("training", "attention_dropout", 1.0),
         ("training", "patience", -1),
         ("encoder", "segmenter", "scissors"),
         ("encoder", "frozen_layers", -1),

@@ -135,11 +135,11 @@ def category_loss(logits: Tensor, categories: Tensor) -> Tensor:
     return loss
 
 
-def load_encoder(source: str, *, layers: int = 0, attention: str | None = None) -> Any:
+def load_encoder(source: str, *, layers: int = 0, attention: str | None = None, attention_dropout: float = 0.1) -> Any:
     """Load an encoder by hub id or folder, safetensors only, without remote code and without a pooler it will not use.
 
     With `layers` above 0 only that many of its lowest layers are kept; `attention` names one of transformers'
-    implementations. Raises CheckpointError where there is no encoder, naming what was tried, or it has fewer layers.
+    implementations, and `attention_dropout` replaces that of encoders that have one. Raises CheckpointError where there is no encoder, naming what was tried, or it has fewer layers.
     """
     from transformers import AutoConfig
 
@@ -153,6 +153,9 @@ def load_encoder(source: str, *, layers: int = 0, attention: str | None = None) 
         if layers > config.num_hidden_layers:
             raise CheckpointError(f"{source}: has {config.num_hidden_layers} layers, {layers} were asked for")
         config.num_hidden_layers = layers or config.num_hidden_layers
+        for name in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(config, name):
+                setattr(config, name, attention_dropout)
     return load_weights(
         source,
         cure=cure,

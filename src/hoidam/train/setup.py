@@ -71,7 +71,12 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     set_seed(recipe.seed)
     # On a CPU plain attention trains a quarter faster than the fused one.
     attention = "eager" if device.type == "cpu" else None
-    network = load_encoder(recipe.encoder.name, layers=recipe.encoder.layers, attention=attention)
+    network = load_encoder(
+        recipe.encoder.name,
+        layers=recipe.encoder.layers,
+        attention=attention,
+        attention_dropout=recipe.training.attention_dropout,
+    )
     tokenizer = load_tokenizer(recipe.encoder.name)
     encoder = TextEncoder(
         PieceTable(tokenizer),
