@@ -20,13 +20,12 @@ LEVELS: list[set[str]] = [
     {"files", "labels", "progress", "provenance"},
     {"document"},
     {"ingest", "gold", "encode", "evaluate"},
-    {"model", "decode"},
+    {"model", "decode", "weights"},
     {"predict"},
     {"checkpoint"},
     {"train", "tag"},
     {"cli"},
 ]
-SIDE_BY_SIDE = {"files", "labels", "decode", "model", "train", "tag"}
 
 
 def modules() -> list[Path]:

@@ -24,6 +24,7 @@ from hoidam.errors import CheckpointError, DataError
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, build_encoder
 from hoidam.predict import Predictor, Thresholds
+from hoidam.weights import Storage, pack, unpack
 
 FORMAT = 1
 SETTINGS_NAME = "hoidam.json"
@@ -99,15 +100,16 @@ class LoadedModel:
 
 
 def save_model(
-    folder: Path, *, model: TaggerModel, tokenizer: Any, settings: ModelSettings, card: str, half: bool = False
+    folder: Path,
+    *,
+    model: TaggerModel,
+    tokenizer: Any,
+    settings: ModelSettings,
+    card: str,
+    storage: Storage = "float32",
 ) -> None:
-    """Write a model into an existing, empty folder; with `half`, weights in half precision, at half the size."""
-    tensors = {
-        name: value.detach().to("cpu", torch.float16 if half else torch.float32).contiguous()
-        for name, value in model.state_dict().items()
-        if value.is_floating_point()
-    }
-    save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt"})
+    """Write a model into an existing, empty folder."""
+    save_file(pack(model.state_dict(), storage=storage), folder / WEIGHTS_NAME, metadata={"format": "pt"})
     (folder / WEIGHTS_NAME).chmod(0o644)
     model.encoder.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
     tokenizer.save_pretrained(folder)
@@ -202,7 +204,7 @@ def _load_network(folder: Path, settings: ModelSettings) -> TaggerModel:
     with loading("model", source=str(folder), cure=_COPY_AGAIN):
         encoder = build_encoder(AutoConfig.from_pretrained(folder, trust_remote_code=False))
         model = TaggerModel(encoder, types=len(settings.scheme.types), categories=len(settings.scheme.categories))
-        model.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS_NAME).items()})
+        model.load_state_dict(unpack(load_file(folder / WEIGHTS_NAME)))
     return model
 
 

@@ -139,7 +139,8 @@ def load_encoder(source: str, *, layers: int = 0, attention: str | None = None, 
     """Load an encoder by hub id or folder, safetensors only, without remote code and without a pooler it will not use.
 
     With `layers` above 0 only that many of its lowest layers are kept; `attention` names one of transformers'
-    implementations, and `attention_dropout` replaces that of encoders that have one. Raises CheckpointError where there is no encoder, naming what was tried, or it has fewer layers.
+    implementations, and `attention_dropout` replaces that of encoders that have one. Raises CheckpointError where there
+    is no encoder, naming what was tried, or it has fewer layers.
     """
     from transformers import AutoConfig
 
