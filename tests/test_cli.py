@@ -251,6 +251,12 @@ def test_failures_go_to_standard_error_where_there_is_no_output_file(command, pl
     assert files(place) == ["good.txt"]
 
 
+def test_a_model_that_pyproject_names_need_not_be_given(command, place, good, model_folder):
+    assert_refused(command("tag", good), "no model named")
+    write(place / "pyproject.toml", f'[tool.hoidam]\nmodel = "{model_folder}"\n')
+    assert command("tag", good).out == command("tag", good, "--model", model_folder).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -284,7 +290,6 @@ def test_what_cannot_be_tagged_is_refused_in_one_message(arguments, message, com
     [
         [],
         ["tag"],
-        ["tag", "good.txt"],
         ["tag", "good.txt", "--model", ".", "--colour", "red"],
         ["sing"],
         ["gold", "sing"],

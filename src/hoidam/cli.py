@@ -167,7 +167,10 @@ def evaluate(
 @app.command()
 def tag(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for one text.")],
-    model: Annotated[Path, typer.Option(help="The model folder.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The model folder; by default the one that the nearest pyproject.toml names."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="A .jsonl, .csv or .parquet file; without it JSON lines go to standard output.")
     ] = None,
@@ -177,6 +180,7 @@ def tag(
     id_column: IdColumn = "id",
 ) -> None:
     """Tag articles: spans with scores on the input's own offsets, and the article's categories."""
+    from hoidam.configuration import find_model
     from hoidam.ingest.readers import Columns, discover, read_found
     from hoidam.tag.writers import check_output
 
@@ -186,7 +190,7 @@ def tag(
     from hoidam.tag.batch import tag_items
     from hoidam.tag.tagger import Tagger
 
-    tagger = Tagger.load(model, device=device)
+    tagger = Tagger.load(model or find_model(Path()), device=device)
     with _progress("tagging", bar=output is not None or not sys.stdout.isatty()) as step:
 
         def on_item(failure: "Failure | None") -> None:
