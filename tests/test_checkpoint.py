@@ -17,11 +17,12 @@ from hoidam.checkpoint import (
     WEIGHTS_NAME,
     ModelSettings,
     describe_hardware,
+    export_model,
     load_model,
     read_settings,
     save_model,
 )
-from hoidam.errors import CheckpointError, HoidamError
+from hoidam.errors import CheckpointError, DataError, HoidamError
 from hoidam.labels import LabelScheme, SpanType
 from hoidam.predict import Thresholds
 
@@ -131,6 +132,36 @@ def test_compact_weights_are_smaller_and_nearly_keep_the_scores(storage, share, 
     (left,), (right,) = before.score(texts), loaded.predictor.score(texts)
     np.testing.assert_allclose(left.tags, right.tags, atol=off)
     assert (left.tags != right.tags).any()
+
+
+@pytest.mark.parametrize("name", TOKENIZER_FILES)
+def test_an_exported_model_is_whole_and_its_card_says_more(name, request, tmp_path):
+    before = save(tmp_path / "model", tiny.predictor(request.getfixturevalue(name), tiny.SCHEME))
+    export_model(before, tmp_path / "small", storage="int8", scores={"Scores": "good\n"})
+    assert {path.name for path in (tmp_path / "small").iterdir()} == {path.name for path in before.iterdir()}
+    assert (
+        tmp_path / "small" / CARD_NAME
+    ).read_text() == "# A card\n\n## Weights\n\nStored as int8.\n\n## Scores\n\ngood\n"
+    first, second = load_model(before, device=CPU), load_model(tmp_path / "small", device=CPU)
+    assert first.settings == second.settings
+    assert first.identity != second.identity
+    export_model(tmp_path / "small", tmp_path / "again", storage="float32")
+    third = load_model(tmp_path / "again", device=CPU)
+    for name, value in second.predictor.model.state_dict().items():
+        assert torch.equal(value, third.predictor.model.state_dict()[name]), name
+
+
+def test_a_model_is_not_exported_over_something_else_nor_from_a_changed_one(saved, broken, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for force in (False, True):
+        with pytest.raises(DataError, match=r"mine: (exists already|is no model's folder)"):
+            export_model(saved, tmp_path / "mine", storage="int8", force=force)
+    (broken / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="not the file that"):
+        export_model(broken, tmp_path / "other", storage="int8")
+    assert not (tmp_path / "other").exists()
+    export_model(saved, tmp_path / "model", storage="int8", force=True)
+    load_model(tmp_path / "model", device=CPU)
 
 
 def test_a_model_with_fewer_layers_is_loaded_with_as_many(bert_folder, tmp_path):

@@ -7,6 +7,7 @@ encoder's shape), the tokenizer's files, and a card. It holds no pickle and no c
 import hashlib
 import json
 import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from hoidam.encode.prepare import loading
 from hoidam.encode.segmenters import SEGMENTER_NAMES, Segmenter, load_segmenter
 from hoidam.encode.text import TextEncoder
 from hoidam.errors import CheckpointError, DataError
+from hoidam.files import whole_folder
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, build_encoder
 from hoidam.predict import Predictor, Thresholds
@@ -109,14 +111,48 @@ def save_model(
     storage: Storage = "float32",
 ) -> None:
     """Write a model into an existing, empty folder."""
-    save_file(pack(model.state_dict(), storage=storage), folder / WEIGHTS_NAME, metadata={"format": "pt"})
-    (folder / WEIGHTS_NAME).chmod(0o644)
+    _save_weights(folder, model.state_dict(), storage=storage)
     model.encoder.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
     tokenizer.save_pretrained(folder)
-    hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
-    record = settings.to_dict() | {"sha256": hashes}
-    (folder / SETTINGS_NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    _write_record(folder, settings.to_dict())
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
+
+
+def export_model(
+    source: Path, output: Path, *, storage: Storage, scores: Mapping[str, str] | None = None, force: bool = False
+) -> None:
+    """Write a model folder anew with its weights in another form, and its card with what more is known of it.
+
+    `scores` are sections for the card, Markdown by heading. Raises CheckpointError where `source` is not a whole model
+    and DataError where `output` is in the way; with `force` it is replaced, if it is a model's.
+    """
+    _, hashes = read_settings(source)
+    _check_files(source, hashes)
+    if force and output.exists() and not (output / SETTINGS_NAME).is_file():
+        raise DataError(f"is no model's folder (no {SETTINGS_NAME} in it)", path=output, cure="Give another name")
+    with loading("model", source=str(source), cure=_COPY_AGAIN):
+        weights = unpack(load_file(source / WEIGHTS_NAME))
+    with whole_folder(output, force=force) as partial:
+        for name in hashes.keys() - {WEIGHTS_NAME}:
+            shutil.copyfile(source / name, partial / name)
+        _save_weights(partial, weights, storage=storage)
+        _write_record(partial, _read_record(source / SETTINGS_NAME))
+        card = (source / CARD_NAME).read_text(encoding="utf-8")
+        sections = {"Weights": f"Stored as {storage}."} | dict(scores or {})
+        parts = [card.rstrip(), *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())]
+        (partial / CARD_NAME).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _save_weights(folder: Path, weights: Mapping[str, torch.Tensor], *, storage: Storage) -> None:
+    save_file(pack(weights, storage=storage), folder / WEIGHTS_NAME, metadata={"format": "pt"})
+    # safetensors writes files that nobody else may read.
+    (folder / WEIGHTS_NAME).chmod(0o644)
+
+
+def _write_record(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write hoidam.json last but for the card: it names the hash of every other file."""
+    record = dict(settings) | {"sha256": {path.name: _sha256(path) for path in sorted(folder.iterdir())}}
+    (folder / SETTINGS_NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def load_model(

@@ -214,6 +214,25 @@ def tag(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Option(help="The model folder.")],
+    output: Annotated[Path, typer.Option(help="The folder to write.")],
+    form: Annotated[Literal["float32", "float16", "int8"], typer.Option("--format", help="How to store the weights.")],
+    reports: Annotated[
+        list[Path] | None,
+        typer.Option("--report", help="A report folder of `hoidam evaluate`, for the card; repeatable."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write a model with its weights in another form: float16 is half as large, int8 a quarter."""
+    from hoidam.checkpoint import export_model
+    from hoidam.train.card import card_sections
+
+    export_model(model, output, storage=form, scores=card_sections(reports or []), force=force)
+    _say(f"model: {output}")
+
+
+@app.command()
 def view(
     tagged: Annotated[Path, typer.Argument(help="A .jsonl file that `hoidam tag` wrote.")],
     output: Annotated[Path, typer.Option(help="The page to write.")],

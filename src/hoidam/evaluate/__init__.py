@@ -9,10 +9,11 @@ from hoidam.evaluate.bootstrap import Interval, Intervals, RatioIntervals, Table
 from hoidam.evaluate.counts import Counts, ErrorCounts, FalseAlarms, Measure, Ratios, Reach, Table
 from hoidam.evaluate.match import ErrorKind, SpanError, match_overlapping
 from hoidam.evaluate.render import escape_markdown, render_markdown, render_table
-from hoidam.evaluate.report import Report, read_report, report_paths, write_report
+from hoidam.evaluate.report import JSON_NAME, Report, read_report, report_paths, write_report
 from hoidam.evaluate.score import UNREAD, ArticleScores, Scores, score
 
 __all__ = [
+    "JSON_NAME",
     "UNREAD",
     "ArticleScores",
     "Counts",

@@ -15,6 +15,7 @@ from hoidam.evaluate.render import FORMAT, check_format, render_markdown
 from hoidam.evaluate.score import ArticleScores, Scores
 from hoidam.files import read_text, refuse_overwrite, whole_file
 
+JSON_NAME, MARKDOWN_NAME = "report.json", "report.md"
 _LINE = 120
 """JSON that fits into so many characters stays on one line."""
 
@@ -73,7 +74,7 @@ def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False
 
 def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, Path]:
     """The files of a report in `folder`; raises DataError where either exists and `force` is not given."""
-    paths = folder / "report.json", folder / "report.md"
+    paths = folder / JSON_NAME, folder / MARKDOWN_NAME
     for path in paths:
         refuse_overwrite(path, force=force)
     return paths

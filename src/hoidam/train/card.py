@@ -1,12 +1,13 @@
 """The card of a model, rendered from recorded facts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from hoidam.checkpoint import ModelSettings
-from hoidam.evaluate import render_markdown
+from hoidam.evaluate import JSON_NAME, read_report, render_markdown
 
 _TEMPLATE = """\
 # {{ settings.name }}
@@ -47,6 +48,11 @@ def render_card(settings: ModelSettings, *, provenance: Mapping[str, Any], repor
     template = environment.from_string(_TEMPLATE)
     scores = render_markdown({**report, "facts": {}})
     return template.render(settings=settings, recipe=provenance["recipe"], facts=provenance, scores=_demoted(scores))
+
+
+def card_sections(reports: Sequence[Path]) -> dict[str, str]:
+    """Sections for a card from the folders of evaluation reports, by a heading with the folder's name."""
+    return {f"Scores: {folder.name}": _demoted(render_markdown(read_report(folder / JSON_NAME))) for folder in reports}
 
 
 def _demoted(markdown: str) -> str:
