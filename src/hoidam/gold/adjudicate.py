@@ -183,7 +183,7 @@ def _refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
 def _refuse_undecided(decisions: Sequence[Decision], path: Path) -> None:
     left = [decision for decision in decisions if decision.spans is None]
     if left:
-        problem = f"the first of {len(left)} undecided, of {len(decisions)} disagreements"
+        problem = f"{len(left)} of {len(decisions)} disagreements are undecided, this the first"
         cure = "Decide them all, then give --output"
         raise DataError(problem, path=path, line=left[0].line, field=left[0].disagreement.place, cure=cure)
 

@@ -15,7 +15,7 @@ BODY = "article body"
 
 _GAP = " … "
 _TOKEN = re.compile(r"\S+")
-_AT = re.compile(r"@(\d+) (.+)", re.DOTALL)
+_AT = re.compile(r"@(\d{1,9}) (.+)", re.DOTALL)
 _SPAN_WORDS, _CONTEXT_WORDS = 8, 40
 """How many words at each end a long stretch is shown by; it is long from three times as many."""
 _WORDS_AROUND = 12
@@ -64,7 +64,7 @@ class Disagreement:
         """A span as `read` takes it: `CATEGORY: words`, with the offset where the words alone would not find it."""
         words = self.article.text[span.start : span.end]
         short = _shortened(words, keep=_SPAN_WORDS)
-        forms = (form for shown in (short, words) for form in (shown, f"@{span.start} {shown}"))
+        forms = (form for kept in (short, words) for form in (kept, f"@{span.start} {kept}"))
         shown = next(form for form in forms if self._places(form) == [(span.start, span.end)])
         return shown if span.category is None else f"{span.category}: {shown}"
 
