@@ -404,6 +404,42 @@ def gold_agree(
     _print_rows([("agreement", "label", "value", "low", "high"), *rows], title=f"{found.articles} articles by both")
 
 
+@gold_app.command("adjudicate")
+def gold_adjudicate(
+    first: Annotated[Path, typer.Argument(help="One annotator's gold.")],
+    second: Annotated[Path, typer.Argument(help="The other's, on the same articles.")],
+    articles: ArticleFiles,
+    decisions: Annotated[Path, typer.Option(help="The .toml file to decide in; written, or brought up to date.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The .jsonl file of gold to write, once all is decided.", show_default=False)
+    ] = None,
+    annotator: Annotated[str, typer.Option(metavar="NAME", help="Who decides, for the gold to name.")] = "",
+    labels: Labels = None,
+    force: Force = False,
+) -> None:
+    """Let a person decide where two annotators differ, then write the gold that follows."""
+    from hoidam.gold.adjudicate import adjudicate
+    from hoidam.labels import find_labels, read_labels
+
+    found = adjudicate(
+        first,
+        second,
+        articles=articles,
+        scheme=read_labels(labels or find_labels(first)),
+        decisions=decisions,
+        output=output,
+        annotator=annotator,
+        force=force,
+    )
+    for line in found.lines():
+        _say(line)
+    if found.update is not None:
+        made = found.update
+        _say(f"{made.kept} entries kept, {made.added} new, {made.set_aside} set aside: {decisions}")
+    else:
+        _say(f"{found.articles} articles: {output}")
+
+
 def _read_gold(gold: list[Path], articles: list[Path], labels: Path | None) -> "tuple[list[Gold], LabelScheme]":
     from hoidam.document import read_articles, read_gold
     from hoidam.labels import find_labels, read_labels

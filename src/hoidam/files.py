@@ -126,3 +126,15 @@ def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]], *, force:
 def json_line(record: Mapping[str, Any]) -> str:
     """One object as one line of JSON, line end included."""
     return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A string, number, truth value, or a list of them as TOML on one line, in readable Unicode.
+
+    Strings are written as JSON has them, whose escapes are TOML's; TOML alone escapes the delete character.
+    """
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(toml_value(item) for item in value)}]"
+    if isinstance(value, str | bool):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

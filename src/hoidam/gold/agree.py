@@ -78,7 +78,7 @@ def agree(
     """
     if resamples < 1 or not 0 < level < 1:
         raise DataError(f"found {resamples} and {level}", field="resamples, level", cure="Give 1000 and 0.95 or so")
-    pairs = _shared(first, second)
+    pairs = shared(first, second)
     weights = _weights(len(pairs), resamples=resamples, seed=seed)
 
     def estimates(names: Sequence[str], counts: Values, measure: Callable[[Values], Values]) -> dict[str, Estimate]:
@@ -104,7 +104,8 @@ def agree(
 Pairs = Sequence[tuple[Annotated, Annotated]]
 
 
-def _shared(first: Iterable[Annotated], second: Iterable[Annotated]) -> list[tuple[Annotated, Annotated]]:
+def shared(first: Iterable[Annotated], second: Iterable[Annotated]) -> list[tuple[Annotated, Annotated]]:
+    """The articles that both annotators have, in the first's order; raises DataError as `agree` does."""
     others = {one.id: one for one in second}
     pairs = [(one, others[one.id]) for one in first if one.id in others]
     if not pairs:

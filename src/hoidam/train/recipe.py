@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from hoidam.encode.segmenters import SEGMENTER_NAMES
 from hoidam.encode.windows import SMALLEST_WINDOW
 from hoidam.errors import RecipeError
+from hoidam.files import toml_value
 
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
@@ -223,16 +224,7 @@ def recipe_to_toml(recipe: Recipe) -> str:
     """The recipe as TOML with every setting written out, so that a run folder says what it was."""
     data = recipe.to_dict()
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
-    lines = [f"{key} = {_toml(value)}" for key, value in data.items() if key not in tables]
+    lines = [f"{key} = {toml_value(value)}" for key, value in data.items() if key not in tables]
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+        lines += ["", f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
-    return repr(value)
