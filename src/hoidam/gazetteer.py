@@ -20,18 +20,8 @@ from hoidam.files import read_text
 UNIT_LEVELS = ("country", "province", "prefecture", "district", "commune", "village")
 """Levels of administration, from the widest; a place's parent is wider than the place."""
 FEATURE_LEVELS = (
-    "region",
-    "gate",
-    "water",
-    "mountain",
-    "bridge",
-    "station",
-    "port",
-    "reserve",
-    "zone",
-    "plant",
-    "market",
-    "island",
+    *("region", "zone", "reserve", "water", "mountain", "island"),
+    *("gate", "bridge", "station", "port", "market", "plant"),
 )
 """Levels of what is no unit; one that lies in several units, such as a river, has no parent."""
 CROSSING_KINDS = ("quốc tế", "chính", "phụ", "lối mở", "đường sắt")
@@ -204,7 +194,13 @@ def read_gazetteer(folder: Path) -> Gazetteer:
     crossings = _read(folder / "crossings.csv", CROSSING_COLUMNS, _crossing)
     _check(folder / "crossings.csv", crossings, lambda crossing: _check_crossing(crossing, by_id))
     names = _read(folder / "person-names.csv", PERSON_NAME_COLUMNS, _person_name)
-    return Gazetteer(by_id, *(tuple(rows.values()) for rows in (aliases, words, crossings, names)))
+    return Gazetteer(
+        places=by_id,
+        aliases=tuple(aliases.values()),
+        unit_words=tuple(words.values()),
+        crossings=tuple(crossings.values()),
+        person_names=tuple(names.values()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +221,7 @@ ALIAS_COLUMNS = Columns(("place", "alias"), key=("place", "alias"))
 UNIT_WORD_COLUMNS = Columns(("word", "unit", "levels"), key=("word",))
 CROSSING_COLUMNS = Columns(("gate", "opposite", "kind"), optional=("opposite",), key=("gate", "opposite"))
 PERSON_NAME_COLUMNS = Columns(
-    ("name", "kind", "language", "sex", "native"), optional=("sex", "native"), key=("name", "kind", "language")
+    ("name", "kind", "language", "sex", "native"), optional=("sex", "native"), key=("name", "kind", "language", "native")
 )
 
 
