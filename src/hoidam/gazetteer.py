@@ -221,7 +221,9 @@ ALIAS_COLUMNS = Columns(("place", "alias"), key=("place", "alias"))
 UNIT_WORD_COLUMNS = Columns(("word", "unit", "levels"), key=("word",))
 CROSSING_COLUMNS = Columns(("gate", "opposite", "kind"), optional=("opposite",), key=("gate", "opposite"))
 PERSON_NAME_COLUMNS = Columns(
-    ("name", "kind", "language", "sex", "native"), optional=("sex", "native"), key=("name", "kind", "language", "native")
+    ("name", "kind", "language", "sex", "native"),
+    optional=("sex", "native"),
+    key=("name", "kind", "language", "native"),
 )
 
 
