@@ -9,10 +9,11 @@ import datetime
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from hoidam.errors import DataError
 from hoidam.files import read_text
@@ -104,18 +105,6 @@ class Gazetteer:
     unit_words: tuple[UnitWord, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     person_names: tuple[PersonName, ...] = ()
-    _named: dict[str, list[Place]] = field(init=False, repr=False, compare=False)
-    _words: dict[tuple[str, ...], list[UnitWord]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        named: dict[str, dict[str, Place]] = {}
-        for name, place in self._surfaces():
-            named.setdefault("".join(syllables(name)), {})[place.id] = place
-        words: dict[tuple[str, ...], list[UnitWord]] = {}
-        for word in self.unit_words:
-            words.setdefault(syllables(word.word), []).append(word)
-        object.__setattr__(self, "_named", {key: list(found.values()) for key, found in named.items()})
-        object.__setattr__(self, "_words", words)
 
     def find(self, surface: str, *, date: datetime.date | None = None) -> tuple[Place, ...]:
         """The places that a mention may mean, valid on `date` where it is given; empty where none is known.
@@ -124,9 +113,9 @@ class Gazetteer:
         unit, every place of a level that has such units is meant: `thị xã Tịnh Biên` also for a former district.
         """
         parts = syllables(surface)
-        found = dict.fromkeys(self._named.get("".join(parts), ()))
+        found = dict(self._named.get("".join(parts), {}))
         for length in range(1, len(parts)):
-            for word in self._words.get(parts[:length], ()):
+            if word := self._words.get(parts[:length]):
                 found |= dict.fromkeys(_of_unit(self._named.get("".join(parts[length:]), ()), word))
         return tuple(place for place in found if date is None or place.valid_on(date))
 
@@ -148,6 +137,18 @@ class Gazetteer:
         """
         candidates = self.find(surface, date=date) or self.find(surface)
         return frozenset.intersection(*map(self.lineage, candidates)) if candidates else frozenset()
+
+    @cached_property
+    def _named(self) -> Mapping[str, Mapping[Place, None]]:
+        """The places of each name, by its syllables in one piece."""
+        named: dict[str, dict[Place, None]] = {}
+        for name, place in self._surfaces():
+            named.setdefault("".join(syllables(name)), {})[place] = None
+        return named
+
+    @cached_property
+    def _words(self) -> Mapping[tuple[str, ...], UnitWord]:
+        return {syllables(word.word): word for word in self.unit_words}
 
     def _surfaces(self) -> Iterator[tuple[str, Place]]:
         for place in self.places.values():
@@ -185,15 +186,16 @@ def read_gazetteer(folder: Path) -> Gazetteer:
     spaces around it, a row comes twice, a level, unit, kind or date is unknown, a date is reversed, or a place that is
     referred to is missing, narrower than what it holds, or gone before it succeeds.
     """
-    words = _read(folder / "unit-words.csv", UNIT_WORD_COLUMNS, _unit_word)
-    places = _read(folder / "places.csv", PLACE_COLUMNS, _place)
+    words = _read(folder / "unit-words.csv", _UNIT_WORD_FORM)
+    places = _read(folder / "places.csv", _PLACE_FORM)
     by_id = {place.id: place for place in places.values()}
-    _check(folder / "places.csv", places, lambda place: _check_place(place, by_id, list(words.values())))
-    aliases = _read(folder / "aliases.csv", ALIAS_COLUMNS, lambda row: Alias(row["place"], row["alias"]))
+    units = {(word.unit, level) for word in words.values() for level in word.levels}
+    _check(folder / "places.csv", places, lambda place: _check_place(place, by_id, units))
+    aliases = _read(folder / "aliases.csv", _ALIAS_FORM)
     _check(folder / "aliases.csv", aliases, lambda alias: _check_alias(alias, by_id))
-    crossings = _read(folder / "crossings.csv", CROSSING_COLUMNS, _crossing)
+    crossings = _read(folder / "crossings.csv", _CROSSING_FORM)
     _check(folder / "crossings.csv", crossings, lambda crossing: _check_crossing(crossing, by_id))
-    names = _read(folder / "person-names.csv", PERSON_NAME_COLUMNS, _person_name)
+    names = _read(folder / "person-names.csv", _PERSON_NAME_FORM)
     return Gazetteer(
         places=by_id,
         aliases=tuple(aliases.values()),
@@ -203,68 +205,53 @@ def read_gazetteer(folder: Path) -> Gazetteer:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The header of a file, which of its columns may be empty, and which together are different in every row."""
+@dataclass(frozen=True)
+class _Form(Generic[Row]):
+    """How a file is read: its header, which columns may be empty, a row's object, and what no two of these share."""
 
-    all: tuple[str, ...]
+    columns: tuple[str, ...]
+    build: Callable[[Mapping[str, str]], Row]
+    key: Callable[[Row], Hashable]
     optional: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
 
 
-PLACE_COLUMNS = Columns(
-    ("id", "level", "unit", "name", "parent", "native", "romanised", "border", "valid_from", "valid_to", "successors"),
-    optional=("parent", "native", "romanised", "border", "valid_from", "valid_to", "successors"),
-    key=("id",),
-)
-ALIAS_COLUMNS = Columns(("place", "alias"), key=("place", "alias"))
-UNIT_WORD_COLUMNS = Columns(("word", "unit", "levels"), key=("word",))
-CROSSING_COLUMNS = Columns(("gate", "opposite", "kind"), optional=("opposite",), key=("gate", "opposite"))
-PERSON_NAME_COLUMNS = Columns(
-    ("name", "kind", "language", "sex", "native"),
-    optional=("sex", "native"),
-    key=("name", "kind", "language", "native"),
-)
-
-
-def _read(path: Path, columns: Columns, build: Callable[[Mapping[str, str]], Row]) -> dict[int, Row]:
+def _read(path: Path, form: _Form[Row]) -> dict[int, Row]:
     """The rows of a file by line number from 1."""
     found: dict[int, Row] = {}
-    lines: dict[tuple[str, ...], int] = {}
-    for line, row in _rows(path, columns):
+    lines: dict[Hashable, int] = {}
+    for line, cells in _rows(path, form.columns):
         try:
-            _check_cells(row, columns)
-            key = tuple(row[name] for name in columns.key)
-            if key in lines:
-                problem = f"{', '.join(key)} stands on line {lines[key]} already"
-                raise DataError(problem, field=columns.key[0], cure="Keep one of the two rows")
-            lines[key] = line
-            found[line] = build(row)
+            _check_cells(cells, optional=form.optional)
+            found[line] = form.build(cells)
+            first = lines.setdefault(form.key(found[line]), line)
+            if first != line:
+                problem = f"{cells[form.columns[0]]!r} stands on line {first} already"
+                raise DataError(problem, field=form.columns[0], cure="Keep one of the two rows")
         except DataError as error:
             raise error.at(path, line) from None
     return found
 
 
-def _rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(read_text(path)), strict=True)
     try:
         for cells in reader:
             if reader.line_num == 1:
-                if tuple(cells) != columns.all:
-                    cure = f"The first line is {','.join(columns.all)}"
+                if tuple(cells) != columns:
+                    cure = f"The first line is {','.join(columns)}"
                     raise DataError(f"found the columns {','.join(cells)}", path=path, line=1, cure=cure)
                 continue
-            if len(cells) != len(columns.all):
-                problem = f"{len(cells)} cells, the header has {len(columns.all)}"
+            if len(cells) != len(columns):
+                problem = f"{len(cells)} cells, the header has {len(columns)}"
                 raise DataError(problem, path=path, line=reader.line_num, cure="Quote a cell that holds a comma")
-            yield reader.line_num, dict(zip(columns.all, cells, strict=True))
+            yield reader.line_num, dict(zip(columns, cells, strict=True))
     except csv.Error as error:
         raise DataError(f"no CSV ({error})", path=path, line=reader.line_num, cure="Close what is quoted") from None
 
 
-def _check_cells(row: Mapping[str, str], columns: Columns) -> None:
+def _check_cells(row: Mapping[str, str], *, optional: tuple[str, ...]) -> None:
     for name, cell in row.items():
-        if not cell and name not in columns.optional:
+        if not cell and name not in optional:
             raise DataError("is empty", field=name, cure="Only what is optional may be left empty")
         if not unicodedata.is_normalized("NFC", cell):
             raise DataError(f"{cell!r} is not NFC", field=name, cure="Store composed letters")
@@ -315,6 +302,32 @@ def _person_name(row: Mapping[str, str]) -> PersonName:
     return PersonName(**row)
 
 
+_PLACE_FORM = _Form(
+    ("id", "level", "unit", "name", "parent", "native", "romanised", "border", "valid_from", "valid_to", "successors"),
+    build=_place,
+    key=lambda place: place.id,
+    optional=("parent", "native", "romanised", "border", "valid_from", "valid_to", "successors"),
+)
+_ALIAS_FORM = _Form(
+    ("place", "alias"),
+    build=lambda row: Alias(**row),
+    key=lambda alias: (alias.place, "".join(syllables(alias.alias))),
+)
+_UNIT_WORD_FORM = _Form(("word", "unit", "levels"), build=_unit_word, key=lambda word: syllables(word.word))
+_CROSSING_FORM = _Form(
+    ("gate", "opposite", "kind"),
+    build=_crossing,
+    key=lambda crossing: (crossing.gate, crossing.opposite),
+    optional=("opposite",),
+)
+_PERSON_NAME_FORM = _Form(
+    ("name", "kind", "language", "sex", "native"),
+    build=_person_name,
+    key=lambda name: (name.name, name.kind, name.language, name.native),
+    optional=("sex", "native"),
+)
+
+
 def _choice(row: Mapping[str, str], name: str, allowed: Iterable[str]) -> None:
     if row[name] not in allowed:
         raise DataError(f"unknown {row[name]!r}", field=name, cure=f"One of: {', '.join(filter(None, allowed))}")
@@ -327,8 +340,8 @@ def _date(row: Mapping[str, str], name: str) -> datetime.date | None:
         raise DataError(f"{row[name]!r} is no date", field=name, cure="Write 2025-06-30, or leave it empty") from None
 
 
-def _check_place(place: Place, places: Mapping[str, Place], words: Iterable[UnitWord]) -> None:
-    if not any(word.unit == place.unit and place.level in word.levels for word in words):
+def _check_place(place: Place, places: Mapping[str, Place], units: Set[tuple[str, str]]) -> None:
+    if (place.unit, place.level) not in units:
         problem = f"{place.unit!r} is no unit of a {place.level}"
         raise DataError(problem, field="unit", cure="Correct it, or add the word to unit-words.csv")
     _check_parent(place, places)
