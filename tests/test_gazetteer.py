@@ -91,6 +91,7 @@ WRONG = [
     ("places.csv", "Đà,,,,,,,", "Đà,,,,,,", 12, "", "10 cells, the header has 11"),
     ("places.csv", "id,level", "id,tier", 1, "", "found the columns id,tier"),
     ("places.csv", "w,water,sông,Đà", 'w,water,sông,"Đà', 12, "", "no CSV"),
+    ("aliases.csv", SMALL["aliases.csv"], "", 1, "", "found the columns (none)"),
     ("aliases.csv", "kh.sr,", "kh.xx,", 2, "place", "no place 'kh.xx'"),
     ("aliases.csv", "Soài Riêng\n", "Soài Riêng\nkh.sr,Soài-riêng\n", 3, "place", "'kh.sr' stands on line 2 already"),
     ("unit-words.csv", "xã,xã,commune", "xã,xã,commune\nTP.,thành phố,province", 9, "word", "stands on line 5 already"),

@@ -235,12 +235,11 @@ def _read(path: Path, form: _Form[Row]) -> dict[int, Row]:
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(read_text(path)), strict=True)
     try:
+        header = next(reader, [])
+        if tuple(header) != columns:
+            cure = f"The first line is {','.join(columns)}"
+            raise DataError(f"found the columns {','.join(header) or '(none)'}", path=path, line=1, cure=cure)
         for cells in reader:
-            if reader.line_num == 1:
-                if tuple(cells) != columns:
-                    cure = f"The first line is {','.join(columns)}"
-                    raise DataError(f"found the columns {','.join(cells)}", path=path, line=1, cure=cure)
-                continue
             if len(cells) != len(columns):
                 problem = f"{len(cells)} cells, the header has {len(columns)}"
                 raise DataError(problem, path=path, line=reader.line_num, cure="Quote a cell that holds a comma")
