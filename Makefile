@@ -50,7 +50,7 @@ fix: $(VENV)/ready
 	$(BIN)/ruff format src tests
 
 stats: $(VENV)/ready
-	$(BIN)/hoidam gold stats $(CORPUS) > data/STATS.md
+	$(BIN)/hoidam gold stats $(CORPUS) --gazetteer data/gazetteer --place-type PLACE > data/STATS.md
 
 clean:
 	rm -rf $(VENV) $(OUT) models/encoders training/runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -23,6 +23,7 @@ from hoidam.tag.tagger import Tagger
 from hoidam.train.recipe import read_recipe
 
 CONSOLE = Path(sys.executable).with_name("hoidam")
+GAZETTEER = Path(__file__).parents[1] / "data" / "gazetteer"
 GOOD = (
     "Hội đàm giữa huyện Vị Xuyên và tỉnh Quảng Tây\nTại buổi hội đàm, ông Lý Vĩ, Bí thư Huyện ủy Thanh Thủy, phát biểu."
 )
@@ -527,6 +528,18 @@ def test_gold_is_checked_counted_divided_and_compared(command, place, corpus):
     assert checked.code in (0, 1)
     assert checked.err.startswith("32 articles checked, ")
     assert checked.out.count("\n") == int(checked.err.split(", ")[1].split()[0])
+
+
+def test_articles_are_counted_by_region_with_a_gazetteer_and_its_type(command, corpus):
+    counting = ("gold", "stats", "--gold", corpus.gold("train"), "--articles", corpus.articles("train"))
+    gazetteer = ("--labels", corpus.labels, "--gazetteer", GAZETTEER)
+    counted = command(*counting, *gazetteer, "--place-type", "SITE")
+    assert counted.code == 0
+    assert "| known to the gazetteer | train (mentions) |" in counted.out
+    assert command(*counting, *gazetteer).code == 2
+    assert command(*counting, "--place-type", "SITE").code == 2
+    assert_refused(command(*counting, *gazetteer, "--place-type", "TOWN"), "unknown type 'TOWN'")
+    assert_refused(command(*counting, "--gazetteer", "gone", "--place-type", "SITE"), "gone/unit-words.csv")
 
 
 def test_inputs_are_stored_and_failures_listed(command, place):

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "hoidam"
 LEVELS: list[set[str]] = [
     {"errors"},
     {"configuration", "files", "labels", "progress", "provenance"},
-    {"document"},
+    {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},
     {"predict"},

@@ -312,13 +312,31 @@ def gold_check(
 
 
 @gold_app.command("stats")
-def gold_stats(gold: GoldFiles, articles: ArticleFiles, labels: Labels = None, key: MetaKey = "outlet") -> None:
-    """Count a corpus, one part a gold file: articles, words, spans, categories, mentions not seen in train."""
+def gold_stats(
+    gold: GoldFiles,
+    articles: ArticleFiles,
+    labels: Labels = None,
+    key: MetaKey = "outlet",
+    gazetteer: Annotated[
+        Path | None, typer.Option(help="A gazetteer's folder: count articles by border region.")
+    ] = None,
+    place_type: Annotated[str, typer.Option(help="The span type whose mentions are looked up in it.")] = "",
+) -> None:
+    """Count a corpus, one part a gold file: articles, words, spans, categories, mentions not seen in train, regions."""
+    if (gazetteer is None) != (not place_type):
+        raise typer.BadParameter("--gazetteer and --place-type go together")
+    from hoidam.gazetteer import read_gazetteer
     from hoidam.gold.stats import render_markdown, stats
 
     parts = {path.stem: _read_gold([path], articles, labels) for path in gold}
-    scheme = next(iter(parts.values()))[1]
-    print(render_markdown(stats({name: part for name, (part, _) in parts.items()}, scheme=scheme, key=key)), end="")
+    counted = stats(
+        {name: part for name, (part, _) in parts.items()},
+        scheme=next(iter(parts.values()))[1],
+        key=key,
+        gazetteer=read_gazetteer(gazetteer) if gazetteer else None,
+        place_type=place_type,
+    )
+    print(render_markdown(counted), end="")
 
 
 @gold_app.command("import")

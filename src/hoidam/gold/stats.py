@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hoidam.document import Annotated
+from hoidam.errors import DataError
+from hoidam.gazetteer import Gazetteer
+from hoidam.gold.places import Known, PlaceStats, place_stats
 from hoidam.gold.shingles import body_text, crossing, near_duplicates
 from hoidam.labels import LabelScheme
 
@@ -71,6 +74,8 @@ class Stats:
     """Pairs of near-duplicates in the corpus."""
     crossing_duplicates: int
     """Those whose two articles lie in different parts."""
+    places: PlaceStats | None = None
+    """Where a gazetteer was given: what it knows of the mentions of one type."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; shares are None where there is nothing to share."""
@@ -86,13 +91,26 @@ class Stats:
             "unseen": unseen,
             "near_duplicates": self.near_duplicates,
             "crossing_duplicates": self.crossing_duplicates,
+            "places": self.places and self.places.to_dict(),
         }
 
 
 def stats(
-    parts: Mapping[str, Sequence[Annotated]], *, scheme: LabelScheme, key: str = "outlet", train: str = "train"
+    parts: Mapping[str, Sequence[Annotated]],
+    *,
+    scheme: LabelScheme,
+    key: str = "outlet",
+    train: str = "train",
+    gazetteer: Gazetteer | None = None,
+    place_type: str = "",
 ) -> Stats:
-    """Count a corpus given by parts, for instance train, dev and test; a corpus in one piece is one part."""
+    """Count a corpus given by parts, for instance train, dev and test; a corpus in one piece is one part.
+
+    With a gazetteer, mentions of `place_type` are looked up in it; raises DataError where the scheme has no such type.
+    """
+    if gazetteer is not None and place_type not in scheme.type_names:
+        cure = f"Types of this scheme: {', '.join(scheme.type_names)}"
+        raise DataError(f"unknown type {place_type!r}", field="place_type", cure=cure)
     everything = [one for part in parts.values() for one in part]
     pairs = near_duplicates(everything)
     part_of = {one.id: name for name, part in parts.items() for one in part}
@@ -109,6 +127,7 @@ def stats(
         unseen={name: _unseen(part, seen, scheme) for name, part in parts.items() if train in parts and name != train},
         near_duplicates=len(pairs),
         crossing_duplicates=len(crossing(pairs, part_of)),
+        places=None if gazetteer is None else place_stats(parts, gazetteer=gazetteer, place_type=place_type),
     )
 
 
@@ -130,6 +149,13 @@ def render_markdown(counts: Stats) -> str:
     if counts.unseen:
         header = ["not seen in train", *(f"{part} (mentions)" for part in counts.unseen)]
         tables.append(_table(header, _unseen_rows(counts.unseen)))
+    if counts.places:
+        header = ["known to the gazetteer", *(f"{part} (mentions)" for part in counts.places.known)]
+        shares = [_share(known) for known in counts.places.known.values()]
+        tables += [
+            _table(["articles by border region", *names], _region_rows(counts.places, total=len(counts.parts) != 1)),
+            _table(header, [[counts.places.type, *shares]]),
+        ]
     closing = f"Near-duplicate pairs: {counts.near_duplicates}, across parts: {counts.crossing_duplicates}.\n"
     return "\n".join((*tables, closing))
 
@@ -198,8 +224,13 @@ def _unseen_rows(unseen: Mapping[str, Mapping[str, Unseen]]) -> list[list[str]]:
     return [[name, *(_share(rows[name]) for rows in unseen.values())] for name in names]
 
 
-def _share(unseen: Unseen) -> str:
-    return "-" if unseen.share is None else f"{unseen.share:.0%} ({unseen.mentions:,})"
+def _share(of: Unseen | Known) -> str:
+    return "-" if of.share is None else f"{of.share:.0%} ({of.mentions:,})"
+
+
+def _region_rows(places: PlaceStats, *, total: bool) -> list[list[str]]:
+    counts = [(region.title, [*region.articles.values()]) for region in places.regions]
+    return [[title, *(f"{n:,}" for n in (*row, *([sum(row)] if total else [])))] for title, row in counts]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
