@@ -65,6 +65,10 @@ class Span:
     def overlaps(self, other: "Span") -> bool:
         return self.start < other.end and other.start < self.end
 
+    def mention(self, text: str) -> tuple[str, str]:
+        """Type and surface form in `text`, where case and the width of white space make no difference."""
+        return self.type, " ".join(text[self.start : self.end].casefold().split())
+
     def to_dict(self, text: str) -> dict[str, Any]:
         """The span as files hold it, with its surface form repeated as `text`."""
         record: dict[str, Any] = {"start": self.start, "end": self.end, "type": self.type}

@@ -156,9 +156,7 @@ def _surfaces(annotated: Iterable[Annotated]) -> frozenset[tuple[str, str]]:
 
 
 def _mentions(one: Annotated) -> Iterator[tuple[str, str]]:
-    """Type and surface of each span; case and the width of white space make no difference."""
-    text = one.article.text
-    return ((span.type, " ".join(text[span.start : span.end].casefold().split())) for span in one.spans)
+    return (span.mention(one.article.text) for span in one.spans)
 
 
 def _unseen(annotated: Iterable[Annotated], seen: frozenset[tuple[str, str]], scheme: LabelScheme) -> dict[str, Unseen]:
