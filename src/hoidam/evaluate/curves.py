@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from hoidam.document import Annotated, Tagged
-from hoidam.evaluate.counts import Counts
 from hoidam.evaluate.items import ALL_CATEGORIES, Items, category_items, span_items
 from hoidam.labels import LabelScheme
 
@@ -52,6 +51,4 @@ def curve(items: Items) -> list[dict[str, Any]]:
 
 def point_at(items: Items, threshold: float) -> dict[str, Any]:
     """Precision, recall and F1 of the items whose score is `threshold` or more; None as in `Counts.ratios`."""
-    kept = items.right[items.scores >= threshold]
-    counts = Counts(correct=int(kept.sum()), predicted=len(kept), gold=items.wanted)
-    return {"threshold": threshold} | asdict(counts.ratios)
+    return {"threshold": threshold} | asdict(items.counts(threshold).ratios)

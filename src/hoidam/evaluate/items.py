@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoidam.document import Annotated, Tagged
+from hoidam.evaluate.counts import Counts
 from hoidam.labels import LabelScheme
 
 ALL_CATEGORIES = "all categories"
@@ -24,6 +25,11 @@ class Items:
     scores: NDArray[np.float64]
     right: NDArray[np.bool_]
     wanted: int
+
+    def counts(self, threshold: float) -> Counts:
+        """Counts of the items whose score is `threshold` or more."""
+        kept = self.right[self.scores >= threshold]
+        return Counts(correct=int(kept.sum()), predicted=len(kept), gold=self.wanted)
 
 
 def span_items(gold: Iterable[Annotated], *, predictions: Iterable[Tagged], scheme: LabelScheme) -> dict[str, Items]:
