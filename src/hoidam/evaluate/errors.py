@@ -21,10 +21,10 @@ MOST_WORST_ARTICLES = 20
 class ErrorKind(StrEnum):
     """What is wrong with a span; every wrong span of gold and of the prediction is in exactly one error.
 
-    Within a type, `match_overlapping` makes pairs, and each span left over that overlaps the other side joins the pair
-    that it shares most with. A pair that predicted spans have joined is SPLIT, one that gold spans have joined is
-    MERGED; both at once cannot be, because the number of pairs is the largest possible. Of the other pairs the
-    offsets differ (BOUNDARY), or only the categories (CATEGORY).
+    Within a type, `match_overlapping` makes pairs from the left. A span left over overlaps at most one span of the
+    other side, which is in a pair, and joins that pair: one that predicted spans have joined is SPLIT, one that gold
+    spans have joined is MERGED. Both at once cannot be, because the number of pairs is the largest possible. Of the
+    other pairs the offsets differ (BOUNDARY), or only the categories (CATEGORY).
 
     Of the spans that overlap nothing of their type on the other side: the same offsets with another type (TYPE, one to
     one), a gold span alone (MISSED), a predicted span alone that lies outside the body which gold gives (FURNITURE) or
@@ -136,19 +136,13 @@ def _without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
 
 
 def _join(spans: Iterable[Span], *, groups: Sequence[list[Span]], opposite: Sequence[Span]) -> list[Span]:
-    """Put each span into the group whose opposite span it shares most with, the leftmost of equals; give the rest."""
+    """Put each span into the group whose opposite span it overlaps, and give those that overlap none."""
     alone = []
     for span in spans:
-        near = [place for place, other in enumerate(opposite) if other.type == span.type and other.overlaps(span)]
-        if near:
-            groups[max(near, key=lambda place: (_shared(opposite[place], span), -opposite[place].start))].append(span)
-        else:
-            alone.append(span)
+        near = (place for place, other in enumerate(opposite) if other.type == span.type and other.overlaps(span))
+        place = next(near, None)
+        (alone if place is None else groups[place]).append(span)
     return alone
-
-
-def _shared(one: Span, other: Span) -> int:
-    return min(one.end, other.end) - max(one.start, other.start)
 
 
 def _wrong_groups(gold: Iterable[list[Span]], predicted: Iterable[list[Span]]) -> Iterator[_Wrong]:

@@ -1,4 +1,4 @@
-"""What a run found: dev scores while it trains, and at its end calibration, thresholds, reports, curves and the model, written."""
+"""What a run found: dev scores while it trains; at its end what the model gives out, reports, curves, the model."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def write_results(
     provenance: Mapping[str, Any],
     curves: Sequence[Mapping[str, float]],
 ) -> Path:
-    """Fit calibration, choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
+    """Calibrate, choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
     predictor = setup.predictor
     predictor.precision = "fp32"
     predictions = predict_dev(predictor, corpus)
