@@ -1,12 +1,12 @@
 """Slices: each span and article in one of them, counted as strict scoring counts the whole."""
 
 import random
-from collections import Counter
+from dataclasses import asdict
 
 from test_evaluate_cases import SCHEME, disturbed, random_spans, tagged
 
 from hoidam.document import Annotated, Article, Span
-from hoidam.evaluate import Measure, score
+from hoidam.evaluate import Counts, Measure, score
 from hoidam.evaluate.slices import count_slices
 
 
@@ -23,9 +23,8 @@ def random_corpus(seed, articles=6):
     rng = random.Random(seed)
     gold, predictions = [], []
     for number in range(articles):
-        text = " ".join(
-            rng.choice(["Ba", "bA", "đô", "ĐÔ", "e", "x\ty"]) for _ in range(rng.choice([20, 150, 500, 900]))
-        )
+        words = rng.choice([20, 150, 500, 900])
+        text = " ".join(rng.choice(["Ba", "bA", "đô", "ĐÔ", "e", "x\ty"]) for _ in range(words))
         body = None if rng.random() < 0.5 else tuple(sorted(rng.sample(range(len(text)), 2)))
         low, high = body or (0, len(text))
         spans = [
@@ -47,30 +46,19 @@ def test_the_slices_of_a_division_add_up_to_the_strict_scores_of_the_whole():
         gold, predictions = random_corpus(seed)
         seen, _ = random_corpus(seed + 1000, articles=1)
         scores = score(gold, predictions=predictions, scheme=SCHEME)
-        whole = {label: counts for label, counts in scores.table(Measure.STRICT).rows.items() if counts.scored}
-        slices = count_slices(
-            gold, predictions=predictions, scheme=SCHEME, seen=seen, meta=["outlet", "noise", "absent"]
-        )
+        whole = {label: row for label, row in scores.table(Measure.STRICT).rows.items() if row.scored}
+        categories = {"categories": scores.table(Measure.CATEGORIES).micro}
+        keys = ["outlet", "noise", "absent"]
+        slices = count_slices(gold, predictions=predictions, scheme=SCHEME, seen=seen, meta=keys)
         names = {one["name"] for one in slices}
         assert {"mention", "position", "length", "outlet"} <= names
         assert "absent" not in names
         for one in slices:
-            totals = {row["label"]: Counter() for row in one["rows"]}
+            totals = {row["label"]: Counts() for row in one["rows"]}
             for row in one["rows"]:
-                totals[row["label"]].update({key: row[key] for key in ("correct", "predicted", "gold")})
+                totals[row["label"]] += Counts(row["correct"], row["predicted"], row["gold"])
                 assert row["predicted"] + row["gold"] > 0
-            categories = totals.pop("categories", None)
-            assert {
-                label: (total["correct"], total["predicted"], total["gold"]) for label, total in totals.items()
-            } == {label: (counts.correct, counts.predicted, counts.gold) for label, counts in whole.items()}
-            assert (categories is None) == (one["of"] == "spans")
-            if categories is not None:
-                micro = scores.table(Measure.CATEGORIES).micro
-                assert (categories["correct"], categories["predicted"], categories["gold"]) == (
-                    micro.correct,
-                    micro.predicted,
-                    micro.gold,
-                )
+            assert totals == whole | (categories if one["of"] == "articles" else {})
 
 
 def test_an_article_slice_is_scored_as_its_articles_alone_are():
@@ -93,12 +81,7 @@ def test_an_article_slice_is_scored_as_its_articles_alone_are():
             expected = {label: row for label, row in scores.table(Measure.STRICT).rows.items() if row.scored}
             assert rows.keys() - {"categories"} == expected.keys()
             for label, counts in expected.items():
-                ratios = counts.ratios
-                assert (rows[label]["precision"], rows[label]["recall"], rows[label]["f1"]) == (
-                    ratios.precision,
-                    ratios.recall,
-                    ratios.f1,
-                )
+                assert rows[label].items() >= asdict(counts.ratios).items()
 
 
 def test_a_mention_is_seen_by_type_whatever_its_case_and_white_space():
