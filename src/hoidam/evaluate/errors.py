@@ -137,7 +137,7 @@ def _without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
 
 def _join(spans: Iterable[Span], *, groups: Sequence[list[Span]], opposite: Sequence[Span]) -> list[Span]:
     """Put each span into the group whose opposite span it overlaps, and give those that overlap none."""
-    alone = []
+    alone: list[Span] = []
     for span in spans:
         near = (place for place, other in enumerate(opposite) if other.type == span.type and other.overlaps(span))
         place = next(near, None)
