@@ -65,10 +65,6 @@ class Span:
     def overlaps(self, other: "Span") -> bool:
         return self.start < other.end and other.start < self.end
 
-    def mention(self, text: str) -> tuple[str, str]:
-        """Type and surface form in `text`, where case and the width of white space make no difference."""
-        return self.type, " ".join(text[self.start : self.end].casefold().split())
-
     def to_dict(self, text: str) -> dict[str, Any]:
         """The span as files hold it, with its surface form repeated as `text`."""
         record: dict[str, Any] = {"start": self.start, "end": self.end, "type": self.type}
@@ -78,6 +74,11 @@ class Span:
         if self.score is not None:
             record["score"] = round(self.score, 6)
         return record
+
+
+def fold_surface(surface: str) -> str:
+    """What surfaces of the same mention have in common: case and the width of white space make no difference."""
+    return " ".join(surface.casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from hoidam.encode.batches import EncodedWindow, pad_batch, plan_batches
 from hoidam.encode.tags import TAG_COUNT
 from hoidam.encode.text import EncodedText, TextEncoder
 from hoidam.errors import DataError, RecipeError
+from hoidam.evaluate.items import ALL_CATEGORIES
 from hoidam.ingest.body import find_body
 from hoidam.ingest.normalise import Normalised, normalise
 from hoidam.labels import LabelScheme
@@ -97,6 +98,10 @@ class Thresholds:
     spans: Mapping[str, float]
     categories: float = 0.5
     article: float = 0.0
+
+    def by_label(self) -> dict[str, float]:
+        """The thresholds of span types, and of categories under `ALL_CATEGORIES`, as evaluation names them."""
+        return {**self.spans, ALL_CATEGORIES: self.categories}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from hoidam.document import Annotated, Span, Tagged
+from hoidam.document import Annotated, Span, Tagged, fold_surface
 from hoidam.evaluate.counts import Counts
 from hoidam.evaluate.match import place_of
 from hoidam.labels import LabelScheme
@@ -22,6 +22,8 @@ _LONGEST_WORDS = (200, 400, 700)
 _LENGTHS = ("up to 200 words", "201–400 words", "401–700 words", "over 700 words")
 
 
+Mention = tuple[str, str]
+"""A span's type and its surface."""
 SliceOf = Callable[[Span | None], str]
 """The slice of a span of one article, or of that article."""
 
@@ -42,18 +44,20 @@ def count_slices(
     *,
     predictions: Sequence[Tagged],
     scheme: LabelScheme,
-    seen: Sequence[Annotated] = (),
+    seen: Iterable[Mention] = (),
     meta: Iterable[str] = META_KEYS,
 ) -> list[dict[str, Any]]:
     """Strict counts and ratios by slice and label, as plain data; rows where neither side has anything are left out.
 
-    Spans are divided by whether `seen` (the gold that the model learnt from; not divided where it is empty) has a span
-    of that type with that surface, and by the fifth of the article's body in which they begin. Articles are divided by
-    the words of their body and by each key of `meta` that any of them has. Gold and predicted spans each belong to the
-    slice of their own surface or place, so that the slices of a division add up to the whole.
+    Spans are divided by whether `seen` (the mentions that the model learnt from; without any, spans are not divided so)
+    has their type and surface, whatever the case and white space, and by the fifth of the article's body in which they
+    begin. Articles are divided by the words of their body and by each key of `meta` that any of them has. Gold and
+    predicted spans each belong to the slice of their own surface or place, so that the slices of a division add up to
+    the whole.
     """
+    known = {(kind, fold_surface(surface)) for kind, surface in seen}
     slicings = [
-        *([_by_mention(seen)] if seen else []),
+        *([_by_mention(known)] if known else []),
         Slicing("position", "spans", "Place in the article", (*_FIFTHS, _OUTSIDE), _by_position),
         Slicing("length", "articles", "Length of the article", _LENGTHS, _by_length),
         *(_by_meta(key, gold) for key in meta if any(key in annotated.article.meta for annotated in gold)),
@@ -61,12 +65,15 @@ def count_slices(
     return [_slice_dict(slicing, gold, predictions, scheme) for slicing in slicings]
 
 
-def _by_mention(seen: Iterable[Annotated]) -> Slicing:
-    known = {span.mention(annotated.article.text) for annotated in seen for span in annotated.spans}
-
+def _by_mention(known: Set[Mention]) -> Slicing:
     def within(annotated: Annotated) -> SliceOf:
         text = annotated.article.text
-        return lambda span: _SEEN if span is not None and span.mention(text) in known else _UNSEEN
+
+        def seen_or_not(span: Span | None) -> str:
+            known_so = span is not None and (span.type, fold_surface(text[span.start : span.end])) in known
+            return _SEEN if known_so else _UNSEEN
+
+        return seen_or_not
 
     return Slicing("mention", "spans", "Mentions seen in training or not", (_SEEN, _UNSEEN), within)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hoidam.document import Annotated
+from hoidam.document import Annotated, fold_surface
 from hoidam.gold.shingles import body_text, crossing, near_duplicates
 from hoidam.labels import LabelScheme
 
@@ -156,7 +156,8 @@ def _surfaces(annotated: Iterable[Annotated]) -> frozenset[tuple[str, str]]:
 
 
 def _mentions(one: Annotated) -> Iterator[tuple[str, str]]:
-    return (span.mention(one.article.text) for span in one.spans)
+    text = one.article.text
+    return ((span.type, fold_surface(text[span.start : span.end])) for span in one.spans)
 
 
 def _unseen(annotated: Iterable[Annotated], seen: frozenset[tuple[str, str]], scheme: LabelScheme) -> dict[str, Unseen]:
