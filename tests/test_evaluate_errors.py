@@ -7,6 +7,7 @@ from test_evaluate_cases import SCHEME, annotated, disturbed, random_case, rando
 from test_evaluate_match import most_pairs
 
 from hoidam.document import Annotated, Article, Span
+from hoidam.evaluate import Measure, score
 from hoidam.evaluate.errors import (
     CONTEXT_CHARACTERS,
     FARTHEST_WORDS,
@@ -173,6 +174,25 @@ def check_shape(error, gold, given):
             assert overlapping(wanted[0], found)
             same = (wanted[0].start, wanted[0].end) == (found[0].start, found[0].end)
             assert same == (error.kind is ErrorKind.CATEGORY)
+
+
+def test_the_kinds_add_up_to_the_scores_of_each_type():
+    for seed in range(1000):
+        gold, predictions = random_case(seed)
+        scores = score(gold, predictions=predictions, scheme=SCHEME)
+        kinds = errors_dict(find_errors(gold, predictions=predictions), scheme=SCHEME)["types"]
+        strict = scores.table(Measure.STRICT).rows
+        for name, counts in scores.table(Measure.STRICT_CATEGORY).rows.items():
+            assert kinds[name]["category"] == strict[name].correct - counts.correct
+        for name, counts in scores.table(Measure.OVERLAP).rows.items():
+            pairs = kinds[name]["boundary"] + kinds[name]["split"] + kinds[name]["merged"]
+            assert pairs == counts.correct - strict[name].correct
+
+
+def test_gold_compared_with_itself_has_no_errors():
+    for seed in range(300):
+        gold, _ = random_case(seed)
+        assert find_errors(gold, predictions=[tagged(one.id, *one.spans) for one in gold]) == []
 
 
 def test_the_tables_count_the_errors_and_an_article_without_a_prediction_has_all_its_gold_missed():
