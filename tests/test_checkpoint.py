@@ -24,7 +24,7 @@ from hoidam.checkpoint import (
 )
 from hoidam.errors import CheckpointError, DataError, HoidamError
 from hoidam.labels import LabelScheme, SpanType
-from hoidam.predict import Thresholds
+from hoidam.predict import Calibration, ScoreMap, Thresholds
 
 CPU = torch.device("cpu")
 TOKENIZER_FILES = {
@@ -41,6 +41,7 @@ def settings_for(scheme, **changes):
         segmenter_version="",
         window_size=96,
         window_overlap=24,
+        calibration=Calibration(dict.fromkeys(scheme.type_names, ScoreMap(1.5, -0.5)), ScoreMap(2.0)),
         thresholds=Thresholds(dict.fromkeys(scheme.type_names, 0.25), 0.5),
     )
     return dataclasses.replace(settings, **changes)
@@ -242,6 +243,16 @@ def change(folder, path, value):
         (["segmenter", "version"], 1),
         (["window", "size"], "96"),
         (["window", "overlap"], None),
+        (["calibration"], {}),
+        (["calibration", "spans"], None),
+        (["calibration", "spans", "WHO"], 1.0),
+        (["calibration", "spans", "WHO", "slope"], "1"),
+        (["calibration", "spans", "WHO", "slope"], 0),
+        (["calibration", "spans", "WHO", "slope"], float("inf")),
+        (["calibration", "spans", "WHO", "slant"], 1.0),
+        (["calibration", "spans", "WHOM"], {"slope": 1.0, "intercept": 0.0}),
+        (["calibration", "categories"], {"slope": 1.0, "intercept": float("nan")}),
+        (["calibration", "article"], {"slope": 1.0, "intercept": 0.0}),
         (["thresholds"], [0.5]),
         (["thresholds", "spans"], [0.5]),
         (["thresholds", "spans", "WHO"], "0.5"),
@@ -277,6 +288,11 @@ def test_a_threshold_may_be_edited_to_any_number(broken):
     assert load_model(broken, device=CPU).settings.thresholds.spans["WHO"] == 1
 
 
+def test_a_model_that_was_never_calibrated_gives_its_scores_as_they_are(broken):
+    change(broken, ["calibration"], None)
+    assert load_model(broken, device=CPU).settings.calibration == Calibration()
+
+
 @pytest.mark.parametrize("found", [FORMAT + 1, 0, "1"])
 def test_another_format_is_refused(broken, found):
     change(broken, ["format"], found)
@@ -310,6 +326,7 @@ def test_a_segmenter_that_is_not_known_is_refused(broken):
 def test_weights_that_do_not_fit_the_settings_are_refused(broken):
     types = [{"name": name} for name in ("WHO", "POST")]
     change(broken, ["labels"], {"types": types, "categories": []})
+    change(broken, ["calibration", "spans"], {})
     change(broken, ["thresholds", "spans"], {})
     assert "no model could be loaded" in refused(broken, path=broken)
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from hoidam.checkpoint import load_model, load_tokenizer
-from hoidam.document import Annotated, Article, Span, Tagged
+from hoidam.document import Annotated, Article, Span
 from hoidam.encode.pieces import PieceTable
 from hoidam.encode.segmenters import load_segmenter
 from hoidam.encode.text import TextEncoder
@@ -129,18 +129,16 @@ def test_the_card_is_rendered_from_the_facts(run_folder):
     for fact in (facts["command"], facts["commit"] or "unknown", facts["hoidam"], *facts["data_sha256"].values()):
         assert fact in card
     assert f"{dev_f1(run_folder):.3f}" in card
-    assert "Thresholds and the best epoch were chosen on these articles" in card
+    assert "Calibration, thresholds and the best epoch were chosen on these articles" in card
     assert "Facts" not in card, "the facts stand above the scores"
     assert (run_folder / "dev.md").read_text(encoding="utf-8").startswith("# ")
 
 
-def test_the_dev_scores_are_those_of_the_saved_model_with_its_thresholds(run_folder, corpus):
+def test_the_dev_scores_are_those_of_what_the_saved_model_gives_out(run_folder, corpus):
     loaded = load_model(run_folder / "model", device=CPU)
     found = loaded.predictor.predict([annotated.article.text for annotated in corpus.dev])
     tagged = [
-        Tagged(annotated.id, "", kept.spans, kept.categories, "")
-        for annotated, one in zip(corpus.dev, found, strict=True)
-        for kept in [one.above(loaded.settings.thresholds)]
+        loaded.settings.decide(one).tagged(annotated.id) for annotated, one in zip(corpus.dev, found, strict=True)
     ]
     scores = score(corpus.dev, predictions=tagged, scheme=loaded.settings.scheme)
     assert scores.table(Measure.STRICT).macro.f1 == pytest.approx(dev_f1(run_folder), abs=1e-9)
@@ -425,9 +423,9 @@ def random_dev(rng, scheme, count):
 
 def f1_by_the_scorer(gold, predictions, thresholds, scheme):
     """Strict F1 of every type and micro F1 of the categories, counted by what scores reports."""
-    kept = [prediction.above(thresholds) for prediction in predictions]
     tagged = [
-        Tagged(annotated.id, "", one.spans, one.categories, "") for annotated, one in zip(gold, kept, strict=True)
+        prediction.above(thresholds).tagged(annotated.id)
+        for annotated, prediction in zip(gold, predictions, strict=True)
     ]
     scores = score(gold, predictions=tagged, scheme=scheme)
     rows = scores.table(Measure.STRICT).rows

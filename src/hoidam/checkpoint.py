@@ -1,14 +1,14 @@
 """Model folders: everything that tagging needs, written whole, loaded strictly.
 
-A folder holds `hoidam.json` (scheme, reading, thresholds), `model.safetensors` (all weights), `config.json` (the
-encoder's shape), the tokenizer's files, and a card. It holds no pickle and no code.
+A folder holds `hoidam.json` (scheme, reading, calibration, thresholds), `model.safetensors` (all weights),
+`config.json` (the encoder's shape), the tokenizer's files, and a card. It holds no pickle and no code.
 """
 
 import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from hoidam.errors import CheckpointError, DataError
 from hoidam.files import whole_folder
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, build_encoder
-from hoidam.predict import Predictor, Thresholds
+from hoidam.predict import Calibration, Prediction, Predictor, ScoreMap, Thresholds
 from hoidam.weights import Storage, pack, unpack
 
 FORMAT = 1
@@ -48,7 +48,12 @@ class ModelSettings:
     segmenter_version: str
     window_size: int
     window_overlap: int
+    calibration: Calibration
     thresholds: Thresholds
+
+    def decide(self, prediction: Prediction) -> Prediction:
+        """What the model gives out of a prediction: calibrated, and what then reaches the thresholds."""
+        return prediction.calibrated(self.calibration).above(self.thresholds)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -57,6 +62,7 @@ class ModelSettings:
             "labels": self.scheme.to_dict(),
             "segmenter": {"name": self.segmenter, "version": self.segmenter_version},
             "window": {"size": self.window_size, "overlap": self.window_overlap},
+            "calibration": asdict(self.calibration),
             "thresholds": asdict(self.thresholds),
         }
 
@@ -71,6 +77,8 @@ class ModelSettings:
             segmenter_version=_typed(data["segmenter"]["version"], str),
             window_size=_typed(data["window"]["size"], int),
             window_overlap=_typed(data["window"]["overlap"], int),
+            # Models that were written before there was calibration give their scores as they are.
+            calibration=_calibration(data.get("calibration", asdict(Calibration())), scheme),
             thresholds=_thresholds(data["thresholds"], scheme),
         )
 
@@ -81,15 +89,27 @@ def _typed(value: Any, kind: type[Value]) -> Value:
     return value
 
 
+def _calibration(data: Mapping[str, Any], scheme: LabelScheme) -> Calibration:
+    spans = {name: ScoreMap(**_numbers(values)) for name, values in data["spans"].items()}
+    _check_types(spans, scheme)
+    return Calibration(**dict(data) | {"spans": spans, "categories": ScoreMap(**_numbers(data["categories"]))})
+
+
 def _thresholds(data: Mapping[str, Any], scheme: LabelScheme) -> Thresholds:
-    thresholds = Thresholds(**data)
-    unknown = sorted(set(thresholds.spans) - set(scheme.type_names))
-    if unknown:
-        raise KeyError(f"a threshold for {unknown[0]!r}, which is no span type")
-    others = [value for name, value in asdict(thresholds).items() if name != "spans"]
-    for value in (*thresholds.spans.values(), *others):
-        _typed(float(value) if type(value) is int else value, float)
-    return thresholds
+    spans = _numbers(data["spans"])
+    _check_types(spans, scheme)
+    others = {name: value for name, value in data.items() if name != "spans"}
+    return Thresholds(spans, **_numbers(others))
+
+
+def _check_types(names: Iterable[str], scheme: LabelScheme) -> None:
+    for name in names:
+        if name not in scheme.type_names:
+            raise KeyError(f"{name!r}, which is no span type")
+
+
+def _numbers(data: Mapping[str, Any]) -> dict[str, float]:
+    return {name: _typed(float(value) if type(value) is int else value, float) for name, value in data.items()}
 
 
 @dataclass(frozen=True, slots=True)

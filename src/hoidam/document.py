@@ -76,6 +76,11 @@ class Span:
         return record
 
 
+def fold_surface(surface: str) -> str:
+    """What surfaces of the same mention have in common: case and the width of white space make no difference."""
+    return " ".join(surface.casefold().split())
+
+
 @dataclass(frozen=True, slots=True)
 class Annotated:
     """An article with its gold: spans in text order, article categories, who annotated, where the body lies.

@@ -1,18 +1,20 @@
-"""Articles through a model: body, normalised text, windows, scores, and the spans that thresholds let pass."""
+"""Articles through a model: body, normalised text, windows, scores, calibration, and what thresholds let pass."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from hoidam.decode import ArticleScores, WordSpan, find_spans, merge_windows, span_categories
-from hoidam.document import Annotated, Span
+from hoidam.document import Annotated, Span, Tagged
 from hoidam.encode.batches import EncodedWindow, pad_batch, plan_batches
 from hoidam.encode.tags import TAG_COUNT
 from hoidam.encode.text import EncodedText, TextEncoder
-from hoidam.errors import RecipeError
+from hoidam.errors import DataError, RecipeError
+from hoidam.evaluate.items import ALL_CATEGORIES
 from hoidam.ingest.body import find_body
 from hoidam.ingest.normalise import Normalised, normalise
 from hoidam.labels import LabelScheme
@@ -20,6 +22,8 @@ from hoidam.model import TaggerModel
 
 BATCH_PIECES = 4096
 """Pieces in one padded batch; past this, larger batches are no faster on a CPU."""
+_LEAST_SCORE = 1e-12
+"""Scores closer to 0 or 1 count as so close, so that their odds are finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,39 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreMap:
+    """A map of scores that keeps their order: `slope` and `intercept` on the logit; as it stands, every score stays.
+
+    Platt scaling (Platt 1999). Raises DataError unless the slope is above 0 and both are finite.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.slope < math.inf and math.isfinite(self.intercept)):
+            raise DataError(
+                f"slope {self.slope}, intercept {self.intercept}",
+                field="calibration",
+                cure="Need a finite slope above 0",
+            )
+
+    def __call__(self, score: float) -> float:
+        """The score, 0 to 1, that a score from 0 to 1 becomes."""
+        return (1 + math.tanh((self.slope * logit(score) + self.intercept) / 2)) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How scores are mapped, by span type and for article categories, to be the share of such items that are right."""
+
+    spans: Mapping[str, ScoreMap] = field(default_factory=dict)
+    categories: ScoreMap = ScoreMap()
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores that a span of each type, and an article's category, must reach to be given out.
+    """Calibrated scores that a span of each type, and an article's category, must reach to be given out.
 
     An article none of whose categories reaches `article` has none, and no span with a category.
     """
@@ -64,13 +99,30 @@ class Thresholds:
     categories: float = 0.5
     article: float = 0.0
 
+    def by_label(self) -> dict[str, float]:
+        """The thresholds of span types, and of categories under `ALL_CATEGORIES`, as evaluation names them."""
+        return {**self.spans, ALL_CATEGORIES: self.categories}
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Spans in text order on the input's offsets, and every category's score from 0 to 1, before any threshold."""
+    """Spans in text order on the input's offsets, and categories, with scores from 0 to 1.
+
+    What a Predictor gives holds every span that it found, every category, and the network's own scores.
+    """
 
     spans: tuple[Span, ...]
     categories: Mapping[str, float]
+
+    def calibrated(self, calibration: Calibration) -> "Prediction":
+        """The same spans and categories with their scores mapped."""
+        return Prediction(
+            tuple(
+                replace(span, score=calibration.spans.get(span.type, ScoreMap())(span.score or 0.0))
+                for span in self.spans
+            ),
+            {name: calibration.categories(score) for name, score in self.categories.items()},
+        )
 
     def above(self, thresholds: Thresholds) -> "Prediction":
         """What reaches its threshold; categories from the highest score down."""
@@ -86,6 +138,10 @@ class Prediction:
             if (span.score or 0.0) >= thresholds.spans.get(span.type, 0.0) and (about_any or span.category is None)
         )
         return Prediction(spans, categories)
+
+    def tagged(self, name: str, *, source: str = "", model: str = "") -> Tagged:
+        """The prediction under an article's id, with where the text and the prediction come from."""
+        return Tagged(name, source, self.spans, self.categories, model)
 
 
 class Predictor:
@@ -184,6 +240,12 @@ class Predictor:
             spans.append(Span(*reading.input_offsets(found), kind.name, category, score))
         categories = (evidence + scores.article) / 2
         return Prediction(tuple(sorted(spans)), dict(zip(self.scheme.category_names, categories.tolist(), strict=True)))
+
+
+def logit(score: float) -> float:
+    """The log of a score's odds, finite for 0 and 1 too."""
+    kept = min(max(score, _LEAST_SCORE), 1 - _LEAST_SCORE)
+    return math.log(kept) - math.log1p(-kept)
 
 
 @dataclass(frozen=True, slots=True)

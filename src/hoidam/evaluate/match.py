@@ -72,7 +72,7 @@ def match_overlapping(gold: Sequence[Span], predicted: Sequence[Span]) -> list[P
 
 def match_groups(gold: Iterable[Span], predicted: Iterable[Span], *, key: Callable[[Span], Hashable]) -> list[Pair]:
     """Pairs of overlapping spans that agree on `key`, by `match_overlapping` within each group."""
-    wanted, given = _grouped(gold, key), _grouped(predicted, key)
+    wanted, given = group_spans(gold, key=key), group_spans(predicted, key=key)
     return [pair for name, spans in wanted.items() for pair in match_overlapping(spans, given.get(name, ()))]
 
 
@@ -95,6 +95,19 @@ def same_offsets(pair: Pair) -> bool:
     return (pair[0].start, pair[0].end) == (pair[1].start, pair[1].end)
 
 
+def place_of(span: Span) -> tuple[int, int, str]:
+    """What strict scoring compares: start, end and type."""
+    return span.start, span.end, span.type
+
+
+def group_spans(spans: Iterable[Span], *, key: Callable[[Span], Hashable]) -> dict[Hashable, list[Span]]:
+    """Spans by what they agree on, each group in the order given."""
+    groups: defaultdict[Hashable, list[Span]] = defaultdict(list)
+    for span in spans:
+        groups[key(span)].append(span)
+    return groups
+
+
 def _wrong_pairs(pairs: Iterable[Pair]) -> Iterator[tuple[ErrorKind, Span, Span]]:
     for wanted, given in pairs:
         if not same_offsets((wanted, given)):
@@ -105,19 +118,12 @@ def _wrong_pairs(pairs: Iterable[Pair]) -> Iterator[tuple[ErrorKind, Span, Span]
 
 def _rest(missed: Iterable[Span], invented: Iterable[Span]) -> Iterator[tuple[ErrorKind, Span | None, Span | None]]:
     """Spans of both sides with the same offsets are type errors, one to one in the order of their types' names."""
-    unused = _grouped(sorted(invented, key=lambda span: span.type), key=lambda span: (span.start, span.end))
+    unused = group_spans(sorted(invented, key=lambda span: span.type), key=lambda span: (span.start, span.end))
     for span in sorted(missed, key=lambda span: span.type):
         there = unused.get((span.start, span.end))
         yield (ErrorKind.TYPE, span, there.pop(0)) if there else (ErrorKind.MISSED, span, None)
     for spans in unused.values():
         yield from ((ErrorKind.INVENTED, None, span) for span in spans)
-
-
-def _grouped(spans: Iterable[Span], key: Callable[[Span], Hashable]) -> dict[Hashable, list[Span]]:
-    groups: defaultdict[Hashable, list[Span]] = defaultdict(list)
-    for span in spans:
-        groups[key(span)].append(span)
-    return groups
 
 
 def _start(span: Span) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hoidam.document import Annotated
+from hoidam.document import Annotated, fold_surface
 from hoidam.errors import DataError
 from hoidam.gazetteer import Gazetteer
 from hoidam.gold.places import Known, PlaceStats, place_stats
@@ -182,9 +182,8 @@ def _surfaces(annotated: Iterable[Annotated]) -> frozenset[tuple[str, str]]:
 
 
 def _mentions(one: Annotated) -> Iterator[tuple[str, str]]:
-    """Type and surface of each span; case and the width of white space make no difference."""
     text = one.article.text
-    return ((span.type, " ".join(text[span.start : span.end].casefold().split())) for span in one.spans)
+    return ((span.type, fold_surface(text[span.start : span.end])) for span in one.spans)
 
 
 def _unseen(annotated: Iterable[Annotated], seen: frozenset[tuple[str, str]], scheme: LabelScheme) -> dict[str, Unseen]:

@@ -49,10 +49,11 @@ class Tagger:
         predictions = self.model.predictor.predict(
             [document.text for document in documents], bodies=[document.body for document in documents]
         )
-        kept = [prediction.above(self.model.settings.thresholds) for prediction in predictions]
         return [
-            Tagged(document.id, document.source, prediction.spans, prediction.categories, self.model.identity)
-            for document, prediction in zip(documents, kept, strict=True)
+            self.model.settings.decide(prediction).tagged(
+                document.id, source=document.source, model=self.model.identity
+            )
+            for document, prediction in zip(documents, predictions, strict=True)
         ]
 
 

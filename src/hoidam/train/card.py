@@ -36,7 +36,7 @@ Data, by SHA-256:
 {% endfor %}
 ## Scores on dev
 
-Thresholds and the best epoch were chosen on these articles, so expect somewhat less on others.
+Calibration, thresholds and the best epoch were chosen on these articles, so expect somewhat less on others.
 
 {{ scores }}
 """

@@ -1,4 +1,4 @@
-"""What a run found: dev scores while it trains, and at its end thresholds, reports, curves and the model, written."""
+"""What a run found: dev scores while it trains; at its end what the model gives out, reports, curves, the model."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from hoidam.document import Annotated, Tagged
 from hoidam.evaluate import Measure, Report, Scores, bootstrap, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
+from hoidam.train.calibrate import fit_calibration
 from hoidam.train.card import render_card
 from hoidam.train.corpus import Corpus
 from hoidam.train.loop import DEV_SCORE
@@ -21,32 +22,28 @@ MODEL_NAME = "model"
 
 def dev_scores(predictor: Predictor, corpus: Corpus) -> dict[str, float]:
     """Strict F1 by type, categories' F1 and the mean over types that chooses the best epoch, without thresholds."""
-    scores = _score(corpus, predict_dev(predictor, corpus), Thresholds(spans={}, categories=0.5))
+    found = predict_dev(predictor, corpus)
+    scores = _score(corpus, [prediction.above(Thresholds(spans={}, categories=0.5)) for prediction in found])
     strict = scores.table(Measure.STRICT)
-    found = {f"{name}_f1": counts.ratios.f1 or 0.0 for name, counts in strict.rows.items()}
+    by_label = {f"{name}_f1": counts.ratios.f1 or 0.0 for name, counts in strict.rows.items()}
     if corpus.scheme.categories:
-        found["categories_f1"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
-    return found | {DEV_SCORE: strict.macro.f1 or 0.0}
+        by_label["categories_f1"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
+    return by_label | {DEV_SCORE: strict.macro.f1 or 0.0}
 
 
 def predict_dev(predictor: Predictor, corpus: Corpus) -> list[Prediction]:
-    """Predictions for the dev articles as tagging would make them, before any threshold."""
+    """Predictions for the dev articles as tagging would make them, before calibration and thresholds."""
     return predictor.predict([annotated.article.text for annotated in corpus.dev])
 
 
 def _score(
-    corpus: Corpus,
-    predictions: Sequence[Prediction],
-    thresholds: Thresholds,
-    *,
-    unreachable: Mapping[str, Any] | None = None,
+    corpus: Corpus, predictions: Sequence[Prediction], *, unreachable: Mapping[str, Any] | None = None
 ) -> Scores:
-    tagged = [
-        Tagged(annotated.id, "", kept.spans, kept.categories, "")
-        for annotated, prediction in zip(corpus.dev, predictions, strict=True)
-        for kept in [prediction.above(thresholds)]
-    ]
-    return score(corpus.dev, predictions=tagged, scheme=corpus.scheme, unreachable=unreachable)
+    return score(corpus.dev, predictions=_tagged(corpus, predictions), scheme=corpus.scheme, unreachable=unreachable)
+
+
+def _tagged(corpus: Corpus, predictions: Sequence[Prediction]) -> list[Tagged]:
+    return [prediction.tagged(annotated.id) for annotated, prediction in zip(corpus.dev, predictions, strict=True)]
 
 
 def write_results(
@@ -57,14 +54,17 @@ def write_results(
     provenance: Mapping[str, Any],
     curves: Sequence[Mapping[str, float]],
 ) -> Path:
-    """Choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
+    """Calibrate, choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
     predictor = setup.predictor
     predictor.precision = "fp32"
     predictions = predict_dev(predictor, corpus)
-    thresholds = tune_thresholds(corpus.dev, predictions, scheme=corpus.scheme)
-    scores = _score(corpus, predictions, thresholds, unreachable=_unreachable(predictor, corpus.dev))
+    calibration = fit_calibration(corpus.dev, candidates=_tagged(corpus, predictions), scheme=corpus.scheme)
+    calibrated = [prediction.calibrated(calibration) for prediction in predictions]
+    thresholds = tune_thresholds(corpus.dev, calibrated, scheme=corpus.scheme)
+    settings = setup.model_settings(calibration=calibration, thresholds=thresholds)
+    decided = [settings.decide(prediction) for prediction in predictions]
+    scores = _score(corpus, decided, unreachable=_unreachable(predictor, corpus.dev))
     report = Report(scores, bootstrap(scores, seed=setup.recipe.seed)).to_dict(facts=provenance, examples=20)
-    settings = setup.model_settings(thresholds)
     _write_json(folder / "dev.json", report)
     (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
     (folder / "curves.jsonl").write_text("".join(json_line(entry) for entry in curves), encoding="utf-8")

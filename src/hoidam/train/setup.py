@@ -16,7 +16,7 @@ from hoidam.encode.windows import Window
 from hoidam.errors import RecipeError
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, load_encoder
-from hoidam.predict import Predictor, Thresholds
+from hoidam.predict import Calibration, Predictor, Thresholds
 from hoidam.train.features import Collator
 from hoidam.train.frozen import lower_states, split_encoder
 from hoidam.train.recipe import Recipe
@@ -49,7 +49,7 @@ class Setup:
         states = lower_states(lower, features, pad_id=pad_id, device=self.device, precision=self.precision)
         return self.model.with_encoder(upper), Collator(pad_id, states)
 
-    def model_settings(self, thresholds: Thresholds) -> ModelSettings:
+    def model_settings(self, *, calibration: Calibration, thresholds: Thresholds) -> ModelSettings:
         """What the model folder says of itself."""
         return ModelSettings(
             name=self.recipe.name,
@@ -58,6 +58,7 @@ class Setup:
             segmenter_version=self.encoder.segmenter.version,
             window_size=self.encoder.size,
             window_overlap=self.encoder.overlap,
+            calibration=calibration,
             thresholds=thresholds,
         )
 
