@@ -6,6 +6,7 @@ import pytest
 
 from hoidam.document import read_articles, read_gold
 from hoidam.gazetteer import read_gazetteer
+from hoidam.gold.adjudicate import adjudicate
 from hoidam.gold.stats import render_markdown, stats
 from hoidam.ingest.body import find_body
 from hoidam.labels import read_labels
@@ -30,6 +31,26 @@ def test_every_article_has_gold_in_one_part(corpus):
     articles = read_articles(ROOT / "data" / "articles" / f"{part}.jsonl" for part in PARTS)
     assert sorted(with_gold) == sorted(articles)
     assert min(len(gold) for gold in corpus.values()) >= 10
+
+
+def test_the_gold_of_test_is_what_two_annotations_and_the_decisions_make(scheme, tmp_path):
+    folder = ROOT / "annotations"
+    adjudicate(
+        folder / "first" / "test.jsonl",
+        folder / "second" / "test.jsonl",
+        articles=[ROOT / "data" / "articles" / "test.jsonl"],
+        scheme=scheme,
+        decisions=folder / "decisions" / "test.toml",
+        output=tmp_path / "gold.jsonl",
+        annotator="C",
+    )
+    assert (tmp_path / "gold.jsonl").read_bytes() == (folder / "gold" / "test.jsonl").read_bytes()
+
+
+def test_test_names_persons_and_places_that_train_does_not(corpus, scheme):
+    unseen = stats(corpus, scheme=scheme).unseen["test"]
+    assert unseen["OFFICIAL"].share > 0.6
+    assert unseen["PLACE"].share > 0.4
 
 
 def test_no_article_is_nearly_another_and_every_category_occurs_in_each_part(corpus, scheme):
