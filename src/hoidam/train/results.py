@@ -7,7 +7,7 @@ from typing import Any
 
 from hoidam.checkpoint import save_model
 from hoidam.document import Annotated, Tagged
-from hoidam.evaluate import Measure, Report, Scores, bootstrap, render_markdown, score
+from hoidam.evaluate import Measure, make_report, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
 from hoidam.train.card import render_card
@@ -21,7 +21,9 @@ MODEL_NAME = "model"
 
 def dev_scores(predictor: Predictor, corpus: Corpus) -> dict[str, float]:
     """Strict F1 by type, categories' F1 and the mean over types that chooses the best epoch, without thresholds."""
-    scores = _score(corpus, predict_dev(predictor, corpus), Thresholds(spans={}, categories=0.5))
+    thresholds = Thresholds(spans={}, categories=0.5)
+    kept = [found.above(thresholds) for found in predict_dev(predictor, corpus)]
+    scores = score(corpus.dev, predictions=_tagged(corpus, kept), scheme=corpus.scheme)
     strict = scores.table(Measure.STRICT)
     found = {f"{name}_f1": counts.ratios.f1 or 0.0 for name, counts in strict.rows.items()}
     if corpus.scheme.categories:
@@ -34,19 +36,11 @@ def predict_dev(predictor: Predictor, corpus: Corpus) -> list[Prediction]:
     return predictor.predict([annotated.article.text for annotated in corpus.dev])
 
 
-def _score(
-    corpus: Corpus,
-    predictions: Sequence[Prediction],
-    thresholds: Thresholds,
-    *,
-    unreachable: Mapping[str, Any] | None = None,
-) -> Scores:
-    tagged = [
-        Tagged(annotated.id, "", kept.spans, kept.categories, "")
-        for annotated, prediction in zip(corpus.dev, predictions, strict=True)
-        for kept in [prediction.above(thresholds)]
+def _tagged(corpus: Corpus, predictions: Sequence[Prediction]) -> list[Tagged]:
+    return [
+        Tagged(annotated.id, "", found.spans, found.categories, "")
+        for annotated, found in zip(corpus.dev, predictions, strict=True)
     ]
-    return score(corpus.dev, predictions=tagged, scheme=corpus.scheme, unreachable=unreachable)
 
 
 def write_results(
@@ -62,8 +56,15 @@ def write_results(
     predictor.precision = "fp32"
     predictions = predict_dev(predictor, corpus)
     thresholds = tune_thresholds(corpus.dev, predictions, scheme=corpus.scheme)
-    scores = _score(corpus, predictions, thresholds, unreachable=_unreachable(predictor, corpus.dev))
-    report = Report(scores, bootstrap(scores, seed=setup.recipe.seed)).to_dict(facts=provenance, examples=20)
+    report = make_report(
+        corpus.dev,
+        predictions=_tagged(corpus, [found.above(thresholds) for found in predictions]),
+        raw=_tagged(corpus, predictions),
+        scheme=corpus.scheme,
+        unreachable=_unreachable(predictor, corpus.dev),
+        show_errors=True,
+        seed=setup.recipe.seed,
+    ).to_dict(facts=provenance)
     settings = setup.model_settings(thresholds)
     _write_json(folder / "dev.json", report)
     (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
