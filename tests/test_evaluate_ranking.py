@@ -43,7 +43,6 @@ def arrays(scheme, gold, tagged):
 
 def by_scikit_learn(truth, given, scores):
     columns = [column for column in range(truth.shape[1]) if 0 < truth[:, column].sum() < len(truth)]
-    ranking_precision = metrics.label_ranking_average_precision_score
     precisions = [metrics.average_precision_score(truth[:, column], scores[:, column]) for column in columns]
     return {
         "subset_accuracy": np.mean((truth == given).all(axis=1)),

@@ -111,7 +111,7 @@ class Comparison:
         if open_:
             yield f"No evidence of a difference on {', '.join(open_)}: the interval includes 0."
         if empty:
-            yield f"Nothing to compare on {', '.join(empty)}."
+            yield f"Not enough to compare on {', '.join(empty)}."
 
     @staticmethod
     def _excludes_zero(row: Difference) -> bool:
