@@ -40,15 +40,12 @@ def read_floors(path: Path, *, benchmark: str) -> tuple[Floor, ...]:
         raise DataError(
             f"no floors for {benchmark!r}", path=path, cure=f"Give [{benchmark}.minimum], [{benchmark}.maximum] or both"
         )
-    floors = [
-        (figure, bound, side == "maximum")
-        for side in ("minimum", "maximum")
-        for figure, bound in _flat(table.get(side, {}))
-    ]
-    for figure, bound, _ in floors:
-        if isinstance(bound, bool) or not isinstance(bound, int | float):
-            raise DataError(f"found {bound!r}", path=path, field=f"{benchmark}: {figure}", cure="Give a number")
-    return tuple(Floor(figure, float(bound), ceiling) for figure, bound, ceiling in floors)
+    floors = [Floor(*entry) for entry in _flat(table.get("minimum", {}))]
+    floors += [Floor(*entry, ceiling=True) for entry in _flat(table.get("maximum", {}))]
+    for floor in floors:
+        if isinstance(floor.bound, bool) or not isinstance(floor.bound, int | float):
+            raise DataError(f"found {floor.bound!r}", path=path, field=floor.figure, cure="Give a number")
+    return tuple(floors)
 
 
 def _flat(table: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hoidam.errors import DataError
 from hoidam.evaluate.figures import find_figure, headline_names
-from hoidam.evaluate.render import markdown_table, number
+from hoidam.evaluate.render import escape_markdown, markdown_table, number
 from hoidam.evaluate.report import REPORT_NAME, read_report
 
 FORMAT = "hoidam-summary-1"
@@ -51,7 +51,7 @@ class Summary:
 
     def to_markdown(self) -> str:
         header, *rows = self.rows()
-        counts = "; ".join(f"{name}: {len(paths)}" for name, paths in self.groups.items())
+        counts = "; ".join(f"{escape_markdown(name)}: {len(paths)}" for name, paths in self.groups.items())
         note = (
             "Means over the runs of each group, with the sample's standard deviation (n - 1) and the range. "
             f"Runs by group: {counts}."
