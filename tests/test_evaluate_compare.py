@@ -144,17 +144,25 @@ def test_evidence_is_said_in_words_with_its_interval_and_p_value():
     b = [tagged(one.id, person, *([site] if at else []), red, categories=["RED"]) for at, one in enumerate(gold)]
     reports = [report(gold, given) for given in (a, b)]
     found = compare(*reports, resamples=500)
-    strict, overlap, categories = found.sentences()
     row = found.differences[0]
     assert (row.difference, row.p) == (pytest.approx(1 / 3), pytest.approx(1 / 501))
-    assert f"B is better than A on PERSON by 0.333 ({row.interval.low:.3f} to {row.interval.high:.3f}), " in strict
-    assert f"corrected p = {row.corrected_p:.3f}: evidence." in strict
-    assert "No evidence of a difference on SITE, MATTER: the interval includes 0." in strict
-    assert strict.endswith("Not enough to compare on FIELD.")
-    assert overlap.startswith("overlap_category: No evidence of a difference on MATTER, micro, macro")
-    assert categories == "categories: No evidence of a difference on micro, macro: the interval includes 0."
-    turned = next(iter(compare(*reports[::-1], resamples=500).sentences()))
-    assert "A is better than B on PERSON by 0.333" in turned
+    sentences = list(found.sentences())
+    assert sentences[0] == (
+        f"strict: B is better than A on PERSON by 0.333 ({row.interval.low:.3f} to {row.interval.high:.3f}), "
+        f"corrected p = {row.corrected_p:.3f}: evidence"
+    )
+    assert [sentence.partition(" by ")[0] for sentence in sentences[1:]] == [
+        "strict: B is better than A on micro",
+        "strict: B is better than A on macro",
+        "strict: no evidence of a difference on SITE, MATTER: the interval includes 0",
+        "strict: not enough to compare on FIELD",
+        "overlap_category: no evidence of a difference on MATTER, micro, macro: the interval includes 0",
+        "overlap_category: not enough to compare on FIELD",
+        "categories: no evidence of a difference on micro, macro: the interval includes 0",
+    ]
+    turned = next(compare(*reports[::-1], resamples=500).sentences())
+    assert turned.startswith("strict: A is better than B on PERSON by 0.333")
+    assert "Holm over 10 rows" in found.method
     assert json.loads(found.to_text())["rows"][0]["evidence"] is True
 
 
@@ -168,7 +176,7 @@ def test_an_interval_without_zero_is_no_evidence_where_the_corrected_p_is_high()
     assert row.interval.low > 0
     assert row.corrected_p > 0.05
     assert not found.is_evidence(row)
-    assert "No evidence on PERSON, micro, macro once all rows are counted" in next(iter(found.sentences()))
+    assert next(found.sentences()).startswith("strict: no evidence on PERSON, micro, macro once all rows are counted")
 
 
 def test_holm_multiplies_each_p_by_the_tests_that_are_left():

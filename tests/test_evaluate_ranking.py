@@ -1,5 +1,4 @@
 import random
-import time
 import warnings
 
 import numpy as np
@@ -111,17 +110,3 @@ def test_there_is_nothing_to_rank_without_categories_or_articles():
     found = rank_categories([], predictions=[], scheme=SCHEME, resamples=5)
     assert found.articles == 0
     assert {(one.value, one.interval) for one in found.values.values()} == {(None, None)}
-
-
-@pytest.mark.slow
-def test_a_thousand_articles_with_sixteen_categories_are_ranked_with_intervals_in_ten_seconds():
-    rng = random.Random(1)
-    scheme = LabelScheme((SpanType("MATTER", True),), tuple(Category(f"C{number}") for number in range(16)))
-    names = scheme.category_names
-    gold = [
-        annotated(f"a{number}", categories=[name for name in names if rng.random() < 0.3]) for number in range(1000)
-    ]
-    raw = [Tagged(one.id, "", (), {name: rng.random() for name in names}, "m") for one in gold]
-    begun = time.perf_counter()
-    rank_categories(gold, predictions=raw, scheme=scheme)
-    assert time.perf_counter() - begun < 10

@@ -1,10 +1,12 @@
 import json
+import random
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
-from test_evaluate_cases import FLAT, SCHEME, annotated, random_case, tagged
+from test_evaluate_cases import FLAT, SCHEME, annotated, disturbed, random_case, tagged
 
 from hoidam.document import Span
 from hoidam.errors import DataError
@@ -347,3 +349,33 @@ def test_averages_are_not_shown_beside_an_only_row():
     assert labels == [("strict_category", "B"), ("overlap_category", "B")]
     (rows,) = tables(section(render_markdown(report), "Strict spans with category"))
     assert [row[0] for row in rows] == ["label", "B"]
+
+
+@pytest.mark.slow
+def test_a_thousand_articles_of_fifty_spans_are_scored_in_three_seconds_and_reported_in_fifteen():
+    rng, categories = random.Random(3), tuple(Category(f"C{number}") for number in range(16))
+    scheme = LabelScheme((SpanType("PERSON"), SpanType("SITE"), SpanType("MATTER", True)), categories)
+    gold, predictions, raw = [], [], []
+    for number in range(1000):
+        edges = sorted(rng.sample(range(4000), 100))
+        spans = []
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            kind = rng.choice(scheme.types)
+            spans.append(Span(start, end, kind.name, rng.choice(scheme.category_names) if kind.categorised else None))
+        given = disturbed(rng, spans, length=4000, scheme=scheme)
+        union = {span.category for span in spans} - {None}
+        gold.append(annotated(f"a{number}", *spans, categories=union, text="x" * 4000))
+        predictions.append(tagged(f"a{number}", *given, categories={span.category for span in given} - {None}))
+        raw.append(replace(predictions[-1], categories={name: rng.random() for name in scheme.category_names}))
+    assert sum(len(article.spans) for article in gold) == 50_000
+
+    begun = time.perf_counter()
+    score(gold, predictions=predictions, scheme=scheme)
+    scored = time.perf_counter() - begun
+    begun = time.perf_counter()
+    report = make_report(gold, predictions=predictions, raw=raw, scheme=scheme, show_errors=True).to_dict(facts={})
+    reported = time.perf_counter() - begun
+    assert report["bootstrap"]["resamples"] == 10_000
+    print(f"scored in {scored:.2f} s, reported in {reported:.2f} s")
+    assert scored < 3, f"scoring took {scored:.1f} s"
+    assert reported < 15, f"scoring and intervals took {reported:.1f} s"

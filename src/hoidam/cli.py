@@ -234,8 +234,7 @@ def compare(
     reports = [read_report(find_report(path)) for path in (a, b)]
     found = compare_reports(*reports, seed=seed)
     _print_rows(list(found.rows()), title=f"F1 on {found.articles} articles: A = {a}, B = {b}")
-    for sentence in found.sentences():
-        print(sentence)
+    print(*found.sentences(), "", found.method, sep="\n")
     left_out = len(found.only_a) + len(found.only_b)
     if left_out:
         _say(f"left out: {len(found.only_a)} articles that only A has, {len(found.only_b)} that only B has")

@@ -63,9 +63,19 @@ class Comparison:
         return self._excludes_zero(row) and row.corrected_p is not None and row.corrected_p <= round(1 - self.level, 9)
 
     def sentences(self) -> Iterator[str]:
-        """For each measure what is evidence and what is none, in words."""
+        """Measure by measure, what is evidence and what is none, in words."""
         for measure, rows in groupby(self.differences, key=lambda row: row.measure):
-            yield f"{measure}: {' '.join(self._words(list(rows)))}"
+            yield from (f"{measure}: {words}" for words in self._words(list(rows)))
+
+    @property
+    def method(self) -> str:
+        """How the figures came about, in words."""
+        tested = sum(row.p is not None for row in self.differences)
+        return (
+            f"Intervals: paired bootstrap. p: approximate randomisation, corrected by Holm over {tested} rows; "
+            f"both over articles, {self.resamples} times, seed {self.seed}. Evidence: the interval excludes 0 and the "
+            f"corrected p is at most {1 - self.level:.2g}."
+        )
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """A table for a terminal, its header first."""
@@ -89,6 +99,7 @@ class Comparison:
             "level": self.level,
             "rows": [asdict(row) | {"evidence": self.is_evidence(row)} for row in self.differences],
             "sentences": list(self.sentences()),
+            "method": self.method,
         }
 
     def to_text(self) -> str:
@@ -105,13 +116,13 @@ class Comparison:
         if doubtful:
             limit = f"{1 - self.level:.2g}"
             yield (
-                f"No evidence on {', '.join(doubtful)} once all rows are counted: "
-                f"the interval excludes 0, but the corrected p is above {limit}."
+                f"no evidence on {', '.join(doubtful)} once all rows are counted: "
+                f"the interval excludes 0, but the corrected p is above {limit}"
             )
         if open_:
-            yield f"No evidence of a difference on {', '.join(open_)}: the interval includes 0."
+            yield f"no evidence of a difference on {', '.join(open_)}: the interval includes 0"
         if empty:
-            yield f"Not enough to compare on {', '.join(empty)}."
+            yield f"not enough to compare on {', '.join(empty)}"
 
     @staticmethod
     def _excludes_zero(row: Difference) -> bool:
@@ -282,7 +293,7 @@ def _finding(row: Difference) -> str:
     low, high = sorted((sign * row.interval.low, sign * row.interval.high))
     return (
         f"{better} is better than {worse} on {row.label} by {abs(row.difference):.3f} "
-        f"({low:.3f} to {high:.3f}), corrected p {_p(row.corrected_p, equals='= ')}: evidence."
+        f"({low:.3f} to {high:.3f}), corrected p {_p(row.corrected_p, equals='= ')}: evidence"
     )
 
 

@@ -120,24 +120,33 @@ def mean_average_precision(truth: NDArray[np.bool_], scores: Values, weights: Va
     Categories that all or none of the articles of a row have are left out of its mean; NaN where no category is left.
     *Shapes:* truth and scores (articles, categories); weights (rows, articles); out (rows).
     """
-    columns = [_average_precision(truth[:, column], scores[:, column], weights) for column in range(truth.shape[1])]
-    values = np.stack(columns) if columns else np.zeros((0, len(weights)))
+    by_article = np.ascontiguousarray(weights.T)
+    values = np.stack([_average_precision(*column, by_article) for column in zip(truth.T, scores.T, strict=True)])
     return divide(np.nan_to_num(values).sum(axis=0), (~np.isnan(values)).sum(axis=0))
 
 
 def _average_precision(truth: NDArray[np.bool_], scores: Values, weights: Values) -> Values:
-    """Precision at each distinct score, weighted by the recall gained there; NaN without both kinds of article."""
+    """Mean over the articles that have the category of the precision down to their score; NaN without both kinds.
+
+    Articles with the same score count as one step of the ranking. *Shapes:* truth and scores (articles); weights
+    (articles, rows), rows last because sums run over articles; out (rows).
+    """
     if truth.all() or not truth.any():
-        return np.full(len(weights), np.nan)
+        return np.full(weights.shape[1], np.nan)
     order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
-    ordered = weights[:, order]
-    taken = np.cumsum(np.add.reduceat(ordered, starts, axis=1), axis=1)
-    gained = np.add.reduceat(ordered * truth[order], starts, axis=1)
-    right = np.cumsum(gained, axis=1)
+    steps = np.cumsum(np.diff(scores[order], prepend=np.inf) != 0)
+    places = np.flatnonzero(truth[order])
+    gained = weights[order[places]]
+    right = np.cumsum(gained, axis=0)[_last_of_step(steps[places])]
+    taken = np.cumsum(weights[order], axis=0)[_last_of_step(steps)[places]]
     precision = np.divide(right, taken, out=np.zeros_like(right), where=taken > 0)
-    mixed = (right[:, -1] > 0) & (right[:, -1] < taken[:, -1])
-    return divide((precision * gained).sum(axis=1), np.where(mixed, right[:, -1], 0))
+    positive, every = gained.sum(axis=0), weights.sum(axis=0)
+    return divide((precision * gained).sum(axis=0), np.where(positive < every, positive, 0))
+
+
+def _last_of_step(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each place in a ranking, the last place with the same score."""
+    return np.searchsorted(steps, steps, side="right") - 1
 
 
 def _scores(gold: Sequence[Annotated], tagged: Sequence[Tagged], names: Sequence[str]) -> Values:
