@@ -5,6 +5,7 @@ report = make_report(gold, predictions=tagged, scheme=scheme).to_dict(facts={"co
 write_report(folder, report=report)
 """
 
+from hoidam.evaluate.analysis import Candidates
 from hoidam.evaluate.benchmarks import Benchmark, GoldSet, Sources, freeze, read_benchmark
 from hoidam.evaluate.bootstrap import Interval, Intervals, RatioIntervals, TableIntervals, bootstrap, resample_indices
 from hoidam.evaluate.compare import Comparison, Difference, compare
@@ -23,6 +24,7 @@ __all__ = [
     "UNREAD",
     "ArticleScores",
     "Benchmark",
+    "Candidates",
     "Comparison",
     "Counts",
     "Difference",

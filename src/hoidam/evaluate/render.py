@@ -155,7 +155,8 @@ def _sections(report: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"## By {entry['title']}\n\n{_slice(entry)}" for entry in report["slices"])
     if any(report["calibration"].values()):
         yield f"## Calibration\n\n{_calibration(report['calibration'])}"
-    yield from ("## Errors", *_errors(report["errors"]))
+    if report["errors"]["total"]:
+        yield from ("## Errors", *_errors(report["errors"]))
     if report["worst_articles"]:
         yield f"## Articles with the most errors\n\n{_worst(report['worst_articles'])}"
     if report["facts"]:

@@ -1,17 +1,16 @@
 """Gold and predictions as a report: a JSON object, and the two files that hold it."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hoidam.document import Annotated, Span, Tagged
 from hoidam.errors import DataError
+from hoidam.evaluate.analysis import Candidates, analyse
 from hoidam.evaluate.bootstrap import RESAMPLES, Interval, Intervals, RatioIntervals, TableIntervals, bootstrap
-from hoidam.evaluate.counts import Counts, ErrorCounts, Measure, Ratios, Table
-from hoidam.evaluate.match import ErrorKind, SpanError
+from hoidam.evaluate.counts import Counts, Measure, Ratios, Table
 from hoidam.evaluate.ranking import Ranking, rank_categories
 from hoidam.evaluate.render import FORMAT, SECOND_MEASURES, check_format, render_markdown
 from hoidam.evaluate.score import ArticleScores, Scores, score
@@ -21,11 +20,13 @@ from hoidam.labels import LabelScheme
 REPORT_NAME = "report.json"
 _LINE = 120
 """JSON that fits into so many characters stays on one line."""
-_CONTEXT = 60
-"""Code points shown before and after an error."""
-
-Mention = tuple[str, str]
-"""A span's type and its surface."""
+_NO_ANALYSIS: Mapping[str, Any] = {
+    "slices": [],
+    "calibration": {"spans": [], "categories": []},
+    "curves": [],
+    "errors": {"types": {}, "total": {}, "confusions": [], "boundary_offsets": {}, "list": []},
+    "worst_articles": [],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,6 @@ class Report:
             ],
             "second": None if self.second is None else _second_dict(self.second),
             **_NO_ANALYSIS,
-            "errors": _errors_dict(scores),
             **self.analysis,
             "per_article": [_article_dict(article) for article in scores.articles],
         }
@@ -88,54 +88,37 @@ def make_report(
     *,
     predictions: Sequence[Tagged],
     scheme: LabelScheme,
-    raw: Sequence[Tagged] | None = None,
+    candidates: Candidates | None = None,
     unreachable: Mapping[str, Mapping[Span, str]] | None = None,
     second: Sequence[Annotated] = (),
-    seen: frozenset[Mention] = frozenset(),
+    seen: Iterable[tuple[str, str]] = (),
     show_errors: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Report:
     """Score predictions against gold, with intervals and all that a report says.
 
-    `raw` is what the model says before any threshold, where it is at hand; `seen` are the mentions that it learnt from.
-    With `show_errors` the report holds the text of every error: leave it off for test articles, whose text is for the
-    scorer alone. Raises DataError as `score` does.
+    `candidates` are what the model found before any threshold, where a model is at hand; `seen` are the mentions that
+    it learnt from, by type and surface. With `show_errors` the report holds the text of every error: leave it off for
+    test articles, whose text is for the scorer alone. Raises DataError as `score` does.
     """
     scores = score(gold, predictions=predictions, scheme=scheme, unreachable=unreachable)
     return Report(
         scores=scores,
         intervals=bootstrap(scores, resamples=resamples, seed=seed),
-        ranking=rank_categories(gold, predictions=predictions, scheme=scheme, raw=raw, resamples=resamples, seed=seed),
+        ranking=rank_categories(
+            gold,
+            predictions=predictions,
+            scheme=scheme,
+            raw=None if candidates is None else candidates.calibrated,
+            resamples=resamples,
+            seed=seed,
+        ),
         second=_score_second(gold, second=second, scheme=scheme, resamples=resamples, seed=seed) if second else None,
-        analysis=_analyse(
-            gold, predictions=predictions, scheme=scheme, scores=scores, raw=raw, seen=seen, show_errors=show_errors
+        analysis=analyse(
+            gold, predictions=predictions, scheme=scheme, candidates=candidates, seen=seen, show_text=show_errors
         ),
     )
-
-
-_NO_ANALYSIS: Mapping[str, Any] = {
-    "slices": [],
-    "calibration": {"spans": [], "categories": []},
-    "curves": [],
-    "worst_articles": [],
-}
-
-
-def _analyse(
-    gold: Sequence[Annotated],
-    *,
-    predictions: Sequence[Tagged],
-    scheme: LabelScheme,
-    scores: Scores,
-    raw: Sequence[Tagged] | None,
-    seen: frozenset[Mention],
-    show_errors: bool,
-) -> dict[str, Any]:
-    """The keys of `Report.analysis` that can be filled."""
-    texts = {annotated.id: annotated.article.text for annotated in gold}
-    shown = [_error_dict(error, texts[error.article]) for error in scores.errors] if show_errors else []
-    return {"errors": _errors_dict(scores) | {"list": shown}}
 
 
 def _score_second(
@@ -259,47 +242,6 @@ def _alarms_dict(scores: Scores, intervals: Intervals | None) -> dict[str, Any]:
         return asdict(alarms) | rates
     bounds = {"category_rate": interval(intervals.category_rate), "span_rate": interval(intervals.span_rate)}
     return asdict(alarms) | rates | {"intervals": bounds}
-
-
-def _errors_dict(scores: Scores) -> dict[str, Any]:
-    by_type = scores.error_counts
-    return {
-        "types": {name: asdict(counts) for name, counts in by_type.items()},
-        "total": asdict(sum(by_type.values(), ErrorCounts())),
-        "confusions": _confusions(list(scores.errors)),
-        "boundary_offsets": {},
-        "list": [],
-    }
-
-
-def _confusions(errors: Sequence[SpanError]) -> list[dict[str, Any]]:
-    """Gold and predicted type of every type error, gold and predicted category of every category error, counted."""
-    counter: Counter[tuple[str, str, str]] = Counter()
-    for error in errors:
-        if error.gold is None or error.predicted is None:
-            continue
-        if error.kind is ErrorKind.TYPE:
-            counter["type", error.gold.type, error.predicted.type] += 1
-        elif error.kind is ErrorKind.CATEGORY:
-            counter["category", str(error.gold.category), str(error.predicted.category)] += 1
-    ranked = sorted(counter.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [
-        {"kind": kind, "gold": gold, "predicted": predicted, "count": count}
-        for (kind, gold, predicted), count in ranked
-    ]
-
-
-def _error_dict(error: SpanError, text: str) -> dict[str, Any]:
-    gold, predicted = ([span] if span else [] for span in (error.gold, error.predicted))
-    start = max(0, min(span.start for span in (*gold, *predicted)) - _CONTEXT)
-    end = max(span.end for span in (*gold, *predicted)) + _CONTEXT
-    return {
-        "article": error.article,
-        "kind": error.kind.value,
-        "gold": [span.to_dict(text) for span in gold],
-        "predicted": [span.to_dict(text) for span in predicted],
-        "context": {"start": start, "text": text[start:end]},
-    }
 
 
 def _article_dict(article: ArticleScores) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import hoidam
 from hoidam.checkpoint import describe_hardware, load_model
 from hoidam.document import Annotated, Span, Tagged, read_tagged
-from hoidam.evaluate import Benchmark, GoldSet, Sources, make_report
+from hoidam.evaluate import Benchmark, Candidates, GoldSet, Sources, make_report
 from hoidam.files import read_json_lines
 from hoidam.labels import LabelScheme
 from hoidam.predict import Prediction, choose_device
@@ -18,11 +18,11 @@ from hoidam.provenance import command, commit
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is scored: predictions, and of a model also those before any threshold and the gold it cannot reach."""
+    """What is scored: predictions, and of a model also all that it found and the gold that it cannot reach."""
 
     predictions: Sequence[Tagged]
     facts: Mapping[str, Any]
-    raw: Sequence[Tagged] | None = None
+    candidates: Candidates | None = None
     unreachable: Mapping[str, Mapping[Span, str]] | None = None
 
 
@@ -56,7 +56,7 @@ def score_files(
         wanted.gold,
         predictions=found.predictions,
         scheme=wanted.scheme,
-        raw=found.raw,
+        candidates=found.candidates,
         unreachable=found.unreachable,
         second=wanted.second,
         seen=_mentions(seen_in),
@@ -74,10 +74,11 @@ def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, scheme: Label
         ]
 
     predictions = loaded.predictor.predict([annotated.article.text for annotated in wanted])
+    thresholds, everything = loaded.settings.thresholds, tagged(predictions)
     return _Found(
-        predictions=tagged([found.above(loaded.settings.thresholds) for found in predictions]),
+        predictions=tagged([found.above(thresholds) for found in predictions]),
         facts={"model": loaded.identity, "hardware": describe_hardware()},
-        raw=tagged(predictions),
+        candidates=Candidates(everything, everything, thresholds.spans),
         unreachable={
             annotated.id: loaded.predictor.read(annotated.article.text).unreachable(annotated) for annotated in wanted
         },

@@ -7,7 +7,7 @@ from typing import Any
 
 from hoidam.checkpoint import save_model
 from hoidam.document import Annotated, Tagged
-from hoidam.evaluate import Measure, make_report, render_markdown, score
+from hoidam.evaluate import Candidates, Measure, make_report, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
 from hoidam.train.card import render_card
@@ -56,10 +56,11 @@ def write_results(
     predictor.precision = "fp32"
     predictions = predict_dev(predictor, corpus)
     thresholds = tune_thresholds(corpus.dev, predictions, scheme=corpus.scheme)
+    everything = _tagged(corpus, predictions)
     report = make_report(
         corpus.dev,
         predictions=_tagged(corpus, [found.above(thresholds) for found in predictions]),
-        raw=_tagged(corpus, predictions),
+        candidates=Candidates(everything, everything, thresholds.spans),
         scheme=corpus.scheme,
         unreachable=_unreachable(predictor, corpus.dev),
         show_errors=True,
