@@ -49,6 +49,16 @@ _RANKING_TITLES = {
     "coverage_error": "coverage error (rank of the last right category; less is better)",
     "mean_average_precision": "mean average precision (mAP)",
 }
+_ERRORS = {
+    "missed": "a gold span without a partner",
+    "invented": "a predicted span without a partner",
+    "boundary": "paired with a span of its type that it overlaps, with other bounds",
+    "type": "the same bounds with another type",
+    "category": "the same bounds and type with another category",
+    "split": "one gold span given as several",
+    "merged": "several gold spans given as one",
+    "furniture": "a predicted span without a partner outside the body of the article",
+}
 _DEFINITIONS = (
     "Spans are paired one to one, so that none earns credit twice, and within a type (and category, where the measure "
     "asks for it), so that nested spans of other types do not disturb; the offsets of gold and prediction are compared "
@@ -266,11 +276,8 @@ def _unreachable(report: Mapping[str, Any]) -> str:
 
 
 def _errors(errors: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        "Boundary: paired with a span of its type that it overlaps. Category, type: right offsets, wrong label. "
-        "Missed, invented: no partner."
-    )
     kinds = list(errors["total"])
+    yield "\n".join(f"- {kind}: {_ERRORS[kind]}" for kind in kinds)
     rows = [*errors["types"].items(), ("all types", errors["total"])]
     counts = ((name, *(str(row[kind]) for kind in kinds)) for name, row in rows)
     yield markdown_table(("type", *kinds), counts, numbers=True)
