@@ -215,7 +215,7 @@ ANALYSED = {
         {
             "name": "mention",
             "of": "spans",
-            "title": "mentions seen in train",
+            "title": "Mentions seen in train",
             "rows": [
                 {"slice": "seen", "label": "SITE", "correct": 3, "predicted": 4, "gold": 5}
                 | {"precision": 0.75, "recall": 0.6, "f1": 0.667}
@@ -241,7 +241,7 @@ def test_what_the_analysis_says_stands_in_the_markdown():
     report = Report(scores, analysis=ANALYSED).to_dict(facts={})
     assert {key: report[key] for key in ANALYSED} == ANALYSED
     markdown = render_markdown(report)
-    (rows,) = tables(section(markdown, "By mentions seen in train"))
+    (rows,) = tables(section(markdown, "Mentions seen in train"))
     assert rows[1:] == [["seen", "SITE", "5", "4", "3", "0.750", "0.600", "0.667"]]
     (rows,) = tables(section(markdown, "Calibration"))
     assert rows[1:] == [

@@ -162,7 +162,7 @@ def _sections(report: Mapping[str, Any]) -> Iterator[str]:
     if measures[Measure.CATEGORIES.value]["rows"]:
         yield f"## False alarms\n\n{_alarms(report['false_alarms'])}"
     yield f"## Gold that could not be reached\n\n{_unreachable(report)}"
-    yield from (f"## By {entry['title']}\n\n{_slice(entry)}" for entry in report["slices"])
+    yield from (f"## {entry['title']}\n\n{_slice(entry)}" for entry in report["slices"])
     if any(report["calibration"].values()):
         yield f"## Calibration\n\n{_calibration(report['calibration'])}"
     if report["errors"]["total"]:
