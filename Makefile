@@ -1,14 +1,17 @@
-# make run: set up, train, score, tag, show.   make test: set up, run the tests.
+# make run: set up, train, score, tag, show.   make test: set up, run the tests.   make evaluate: score MODEL on every benchmark.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := out
 EXTRAS := dev,dedup,embedded,underthesea
 
+MODEL := models/hoidam-small
+BENCHMARKS := $(basename $(notdir $(wildcard eval/benchmarks/*.toml)))
+
 PARTS := train dev test
 CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
 
-.PHONY: setup run test check fix stats clean
+.PHONY: setup run test check evaluate fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -44,6 +47,12 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 	$(BIN)/hoidam gold check --checks annotations/checks.toml $(CORPUS)
+
+evaluate: $(VENV)/ready
+	@failed=; for name in $(BENCHMARKS); do \
+		$(BIN)/hoidam evaluate --benchmark eval/benchmarks/$$name.toml --floors eval/floors.toml \
+			--model $(MODEL) --report $(OUT)/evaluate/$$name --force || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 fix: $(VENV)/ready
 	$(BIN)/ruff check --fix src tests

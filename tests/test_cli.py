@@ -85,7 +85,8 @@ def test_help_comes_in_under_half_a_second_without_torch():
     code = """if True:
         import itertools, sys
         from hoidam.cli import main
-        for words in ([], ["tag"], ["train"], ["evaluate"], ["view"], ["ingest"], ["gold", "check"], ["encoder"]):
+        groups = (["gold", "check"], ["encoder"], ["compare"], ["summarise"], ["benchmark"])
+        for words in ([], ["tag"], ["train"], ["evaluate"], ["view"], ["ingest"], *groups):
             sys.argv = ["hoidam", *words, "--help"]
             try:
                 main()
@@ -299,7 +300,12 @@ def test_what_cannot_be_tagged_is_refused_in_one_message(arguments, message, com
         ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl", "--model", ".", "--tagged", "t.jsonl"],
         ["evaluate", "--gold", "g.jsonl", "--model", "."],
         ["ingest", "good.txt", "--output", "o.jsonl", "--deduplicate", "fuzzy"],
-        ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl", "--model", ".", "--examples", "many"],
+        ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl", "--model", ".", "--errors", "many"],
+        ["evaluate", "--benchmark", "b.toml", "--gold", "g.jsonl", "--model", "."],
+        ["evaluate", "--gold", "g.jsonl", "--articles", "a.jsonl", "--model", ".", "--floors", "f.toml"],
+        ["compare", "a"],
+        ["summarise"],
+        ["benchmark", "freeze"],
     ],
     ids=" ".join,
 )
@@ -438,6 +444,103 @@ def test_a_model_is_scored_as_its_tagged_file_is(command, place, corpus, model_f
         "by-file/report.json: exists already",
     )
     assert (place / "by-file" / "report.json").read_bytes() == before
+
+
+def write_worse(tagged, path):
+    """A tagged file without every second span of another."""
+    found = records(tagged.read_text(encoding="utf-8"))
+    write(path, "".join(json.dumps(record | {"spans": record["spans"][::2]}) + "\n" for record in found))
+
+
+def test_a_report_shows_text_when_asked_and_a_second_annotator_beside_the_model(command, place, corpus, model_folder):
+    command("tag", corpus.articles("dev"), "--model", model_folder, "--output", "dev.jsonl", "--device", "cpu")
+    write_worse(place / "dev.jsonl", place / "worse.jsonl")
+    lines = corpus.gold("dev").read_text(encoding="utf-8").splitlines(keepends=True)
+    write(place / "second.jsonl", "".join(lines[:4]))
+    asked = ("--labels", corpus.labels, "--tagged", "worse.jsonl", "--second", "second.jsonl")
+    seen = ("--seen-in", corpus.gold("train"))
+    assert command(*scored(corpus, *asked, *seen, "--report", "silent")).code == 0
+    assert command(*scored(corpus, *asked, "--errors", "--report", "shown")).code == 0
+    silent, shown = (read_report(place / name / "report.json") for name in ("silent", "shown"))
+    assert silent["second"]["articles"] == 4
+    assert silent["second"]["measures"]["strict"]["micro"]["f1"] == 1.0
+    assert "second annotator" in (place / "silent" / "report.md").read_text(encoding="utf-8")
+    assert str(corpus.gold("train")) in silent["facts"]["data_sha256"]
+    assert silent["errors"]["list"] == []
+    texts = {one.id: one.article.text for one in corpus.dev}
+    assert len(shown["errors"]["list"]) == sum(shown["errors"]["total"].values()) > 0
+    for error in shown["errors"]["list"]:
+        for span in (*error["gold"], *error["predicted"]):
+            assert texts[error["article"]][span["start"] : span["end"]] == span["text"]
+            assert span["text"] in error["context"]["text"]
+
+
+def test_categories_are_ranked_by_all_scores_of_a_model_and_by_those_given_of_a_file(
+    command, place, corpus, model_folder
+):
+    labels = ("--labels", corpus.labels)
+    command(*scored(corpus, *labels, "--model", model_folder, "--report", "by-model", "--device", "cpu"))
+    command("tag", corpus.articles("dev"), "--model", model_folder, "--output", "dev.jsonl", "--device", "cpu")
+    command(*scored(corpus, *labels, "--tagged", "dev.jsonl", "--report", "by-file"))
+    model, file = (read_report(place / name / "report.json")["ranking"]["values"] for name in ("by-model", "by-file"))
+    for name in ("subset_accuracy", "hamming_loss"):
+        assert model[name] == file[name]
+    assert model["coverage_error"]["value"] <= file["coverage_error"]["value"]
+
+
+def test_a_benchmark_is_frozen_scored_and_held_to_its_floors(command, place, corpus, model_folder):
+    head = {
+        "name": "dev",
+        "description": "made by rule",
+        "labels": str(corpus.labels),
+        "articles": [str(corpus.articles("dev"))],
+        "gold": [str(corpus.gold("dev"))],
+    }
+    write(place / "dev.toml", "".join(f"{key} = {json.dumps(value)}\n" for key, value in head.items()))
+    model = ("--model", model_folder, "--device", "cpu")
+    assert_refused(command("evaluate", "--benchmark", "dev.toml", *model), "dev.toml: not frozen yet")
+    assert command("benchmark", "freeze", "dev.toml").err.startswith("dev.toml: 10 articles, 0 by a second annotator, ")
+    assert_refused(command("benchmark", "freeze", "dev.toml"), "dev.toml: frozen already")
+    write(place / "floors.toml", "[dev.minimum]\nstrict.macro.f1 = 0.5\n[dev.maximum]\nranking.hamming_loss = 1\n")
+    held = ("evaluate", "--benchmark", "dev.toml", *model, "--floors", "floors.toml", "--report", "held")
+    outcome = command(*held)
+    assert outcome.code == 0
+    assert "at least 0.500" in outcome.out
+    assert "at most 1.000" in outcome.out
+    assert "NOT HELD" not in outcome.out
+    report = read_report(place / "held" / "report.json")
+    assert report["facts"]["benchmark"]["name"] == "dev"
+    write(place / "floors.toml", "[dev.minimum]\nstrict.macro.f1 = 1.01\n")
+    outcome = command(*held, "--force")
+    assert outcome.code == 1
+    assert "NOT HELD" in outcome.out
+    write(place / "floors.toml", "[test.minimum]\nstrict.macro.f1 = 0.5\n")
+    assert_refused(command(*held, "--force"), "floors.toml: no floors for 'dev'")
+
+
+def test_two_models_are_compared_and_runs_summarised(command, place, corpus, model_folder):
+    labels = ("--labels", corpus.labels)
+    command("tag", corpus.articles("dev"), "--model", model_folder, "--output", "dev.jsonl", "--device", "cpu")
+    command(*scored(corpus, *labels, "--tagged", "dev.jsonl", "--report", "runs/1"))
+    write_worse(place / "dev.jsonl", place / "worse.jsonl")
+    command(*scored(corpus, *labels, "--tagged", "worse.jsonl", "--report", "runs/2"))
+
+    outcome = command("compare", "runs/2", "runs/1/report.json", "--json", "difference.json")
+    assert (outcome.code, outcome.err) == (0, "comparison: difference.json\n")
+    assert "F1 on 10 articles: A = runs/2, B = runs/1/report.json" in outcome.out
+    assert "strict: B is better than A on" in outcome.out
+    data = json.loads((place / "difference.json").read_text(encoding="utf-8"))
+    assert " ".join(data["sentences"]) in " ".join(outcome.out.split())
+    assert_refused(
+        command("compare", "runs/2", "runs/1", "--json", "difference.json"), "difference.json: exists already"
+    )
+    assert_refused(command("compare", "runs/2", "runs/3"), "runs/3: cannot be read")
+
+    outcome = command("summarise", "runs", "runs/1", "--output", "summary.md")
+    assert (outcome.code, outcome.err) == (0, "summary: summary.md\n")
+    assert (place / "summary.md").read_text(encoding="utf-8").count("| strict.MATTER.f1 | runs") == 2
+    assert_refused(command("summarise", "runs", "--output", "summary.txt"), "output: found '.txt'")
+    assert_refused(command("summarise", "nowhere"), "nowhere: no report.json below it")
 
 
 def test_a_model_of_another_scheme_is_not_scored(command, place, corpus, model_folder):

@@ -1,13 +1,12 @@
 import math
 import random
-import time
 
 import pytest
 from test_evaluate_cases import FLAT, SCHEME, annotated, disturbed, random_case, random_spans, tagged
 
 from hoidam.document import Span
 from hoidam.errors import DataError
-from hoidam.evaluate import Counts, FalseAlarms, Measure, Report, Table, bootstrap, resample_indices, score
+from hoidam.evaluate import Counts, FalseAlarms, Measure, Table, bootstrap, resample_indices, score
 
 
 def corpus(seed, *, articles=12, scheme=SCHEME):
@@ -126,29 +125,3 @@ def test_wrong_settings_are_refused_by_name(wrong):
     scores = score(gold, predictions=predictions, scheme=SCHEME)
     with pytest.raises(DataError, match=next(iter(wrong))):
         bootstrap(scores, **wrong)
-
-
-@pytest.mark.slow
-def test_a_thousand_articles_of_fifty_spans_are_scored_in_three_seconds_and_with_intervals_in_fifteen():
-    rng = random.Random(3)
-    gold, predictions = [], []
-    for number in range(1000):
-        edges = sorted(rng.sample(range(4000), 100))
-        spans = []
-        for start, end in zip(edges[::2], edges[1::2], strict=True):
-            kind = rng.choice(SCHEME.types)
-            category = rng.choice(SCHEME.category_names) if kind.categorised else None
-            spans.append(Span(start, end, kind.name, category))
-        given = disturbed(rng, spans, length=4000, scheme=SCHEME)
-        gold.append(annotated(f"a{number}", *spans, categories=SCHEME.category_names, text="x" * 4000))
-        predictions.append(tagged(f"a{number}", *given, categories=["RED"]))
-    assert sum(len(article.spans) for article in gold) == 50_000
-
-    begun = time.perf_counter()
-    scores = score(gold, predictions=predictions, scheme=SCHEME)
-    assert scores.table(Measure.STRICT).micro.gold == 50_000
-    scored = time.perf_counter() - begun
-    Report(scores, bootstrap(scores)).to_dict(facts={})
-    reported = time.perf_counter() - begun
-    assert scored < 3, f"scoring took {scored:.1f} s"
-    assert reported < 15, f"scoring and intervals took {reported:.1f} s"

@@ -1,10 +1,9 @@
-import itertools
 import random
 
-from test_evaluate_cases import SCHEME, annotated, random_case, random_spans, tagged
+from test_evaluate_cases import random_spans
 
 from hoidam.document import Span
-from hoidam.evaluate import ErrorKind, match_overlapping, score
+from hoidam.evaluate import match_overlapping
 from hoidam.labels import LabelScheme, SpanType
 
 
@@ -45,72 +44,3 @@ def test_one_long_span_pairs_with_one_of_the_spans_it_covers():
 
 def test_spans_that_only_touch_are_not_paired():
     assert match_overlapping([Span(0, 3, "A")], [Span(3, 5, "A")]) == []
-
-
-def errors_of(gold, predicted):
-    scores = score([annotated("a", *gold)], predictions=[tagged("a", *predicted)], scheme=SCHEME)
-    return [(error.kind, error.gold, error.predicted) for error in scores.errors]
-
-
-def test_each_kind_of_error_is_named():
-    red, blue = Span(0, 5, "MATTER", "RED"), Span(0, 5, "MATTER", "BLUE")
-    person, site, longer = Span(0, 5, "PERSON"), Span(0, 5, "SITE"), Span(0, 7, "PERSON")
-    assert errors_of([person], [person]) == []
-    assert errors_of([person], []) == [(ErrorKind.MISSED, person, None)]
-    assert errors_of([], [person]) == [(ErrorKind.INVENTED, None, person)]
-    assert errors_of([person], [longer]) == [(ErrorKind.BOUNDARY, person, longer)]
-    assert errors_of([person], [site]) == [(ErrorKind.TYPE, person, site)]
-    assert errors_of([red], [blue]) == [(ErrorKind.CATEGORY, red, blue)]
-
-
-def test_a_span_with_its_own_partner_is_no_type_error():
-    person, site, longer = Span(0, 5, "PERSON"), Span(0, 5, "SITE"), Span(0, 7, "PERSON")
-    assert errors_of([person, site], [person]) == [(ErrorKind.MISSED, site, None)]
-    assert errors_of([person], [site, longer]) == [
-        (ErrorKind.BOUNDARY, person, longer),
-        (ErrorKind.INVENTED, None, site),
-    ]
-
-
-def test_spans_of_other_types_and_offsets_are_missed_and_invented():
-    person, site = Span(0, 5, "PERSON"), Span(0, 4, "SITE")
-    assert {kind for kind, _, _ in errors_of([person], [site])} == {ErrorKind.MISSED, ErrorKind.INVENTED}
-
-
-def test_every_wrong_span_is_in_exactly_one_error_of_the_kind_that_its_partner_shows():
-    seen = set()
-    for seed in range(1000):
-        gold, predictions = random_case(seed)
-        scores = score(gold, predictions=predictions, scheme=SCHEME)
-        given = {prediction.id: prediction.spans for prediction in predictions}
-        for article, wanted in zip(scores.articles, sorted(gold, key=lambda entry: entry.id), strict=True):
-            predicted = given.get(article.id, ())
-            wrong_gold = [error.gold for error in article.errors if error.gold]
-            wrong_given = [error.predicted for error in article.errors if error.predicted]
-            assert sorted(wrong_gold) == sorted(set(wanted.spans) - set(predicted))
-            assert sorted(wrong_given) == sorted(set(predicted) - set(wanted.spans))
-            for error in article.errors:
-                seen.add(error.kind)
-                assert error.kind is expected_kind(error.gold, error.predicted)
-    assert seen == set(ErrorKind)
-
-
-def expected_kind(gold, predicted):
-    if gold is None or predicted is None:
-        return ErrorKind.INVENTED if gold is None else ErrorKind.MISSED
-    same = gold.start == predicted.start and gold.end == predicted.end
-    assert same or (gold.type == predicted.type and gold.overlaps(predicted))
-    if not same:
-        return ErrorKind.BOUNDARY
-    return ErrorKind.CATEGORY if gold.type == predicted.type else ErrorKind.TYPE
-
-
-def test_no_missed_and_invented_span_could_still_have_been_paired():
-    for seed in range(1000):
-        gold, predictions = random_case(seed)
-        for article in score(gold, predictions=predictions, scheme=SCHEME).articles:
-            missed = [error.gold for error in article.errors if error.kind is ErrorKind.MISSED]
-            invented = [error.predicted for error in article.errors if error.kind is ErrorKind.INVENTED]
-            for wanted, given in itertools.product(missed, invented):
-                assert (wanted.start, wanted.end) != (given.start, given.end)
-                assert wanted.type != given.type or not wanted.overlaps(given)

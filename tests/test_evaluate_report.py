@@ -1,17 +1,21 @@
 import json
+import random
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
-from test_evaluate_cases import FLAT, SCHEME, annotated, random_case, tagged
+from test_evaluate_cases import FLAT, SCHEME, annotated, disturbed, random_case, tagged
 
 from hoidam.document import Span
 from hoidam.errors import DataError
 from hoidam.evaluate import (
+    Candidates,
     Measure,
     Report,
-    bootstrap,
     escape_markdown,
+    make_report,
     read_report,
     render_markdown,
     render_table,
@@ -23,11 +27,23 @@ from hoidam.labels import Category, LabelScheme, SpanType
 FACTS = {"command": "hoidam evaluate --gold g.jsonl", "commit": "abc1234", "hardware": {"cores": 2, "gpu": None}}
 
 
-def report_of(seed, *, examples=3, intervals=True):
+def report_of(seed, *, intervals=True):
+    """Scores, and a report with a second annotator and every error, or one with the scores alone."""
     gold, predictions = random_case(seed, articles=6)
-    scores = score(gold, predictions=predictions, scheme=SCHEME)
-    found = bootstrap(scores, resamples=40, seed=seed) if intervals else None
-    return scores, Report(scores, found).to_dict(facts=FACTS, examples=examples)
+    if not intervals:
+        scores = score(gold, predictions=predictions, scheme=SCHEME)
+        return scores, Report(scores).to_dict(facts=FACTS)
+    second, _ = random_case(seed + 1, articles=6)
+    report = make_report(
+        gold,
+        predictions=predictions,
+        scheme=SCHEME,
+        second=[replace(one, annotator="B") for one in second],
+        show_errors=True,
+        resamples=40,
+        seed=seed,
+    )
+    return report.scores, report.to_dict(facts=FACTS)
 
 
 def tables(markdown):
@@ -60,13 +76,20 @@ def test_markdown_is_rendered_from_the_json_alone():
 def test_every_count_ratio_and_bound_of_the_json_stands_in_the_markdown():
     scores, report = report_of(8)
     (rows,) = tables(section(render_markdown(report), "Strict spans"))
-    strict = scores.table(Measure.STRICT)
+    strict, second = scores.table(Measure.STRICT), report["second"]["measures"]["strict"]
     assert [row[0] for row in rows] == ["label", *SCHEME.type_names, "micro", "macro"]
     for row, counts in zip(rows[1:], [*strict.rows.values(), strict.micro], strict=False):
         assert row[1:4] == [str(counts.gold), str(counts.predicted), str(counts.correct)]
         assert row[6].split(" ")[0] == f"{counts.ratios.f1:.3f}"
-    bounds = report["measures"]["strict"]["micro"]["intervals"]["f1"]
-    assert f"({bounds['low']:.3f}–{bounds['high']:.3f})" in rows[-2][6]
+    for table, column in ((report["measures"]["strict"], 6), (second, 7)):
+        bounds = table["micro"]["intervals"]["f1"]
+        assert f"({bounds['low']:.3f}–{bounds['high']:.3f})" in rows[-2][column]
+    assert rows[0][7] == "second annotator"
+    assert [row[7].split(" ")[0] for row in rows[1:5]] == [f"{row['f1']:.3f}" for row in second["rows"].values()]
+    (rows,) = tables(section(render_markdown(report), "Categories as sets and ranks"))
+    assert [row[1].split(" ")[0] for row in rows[1:]] == [
+        f"{found['value']:.3f}" for found in report["ranking"]["values"].values()
+    ]
 
 
 def test_the_counts_of_the_articles_add_up_to_the_tables():
@@ -102,13 +125,14 @@ NASTY = [
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_markup_in_surfaces_is_shown_as_text_in_one_cell(text):
-    gold = [annotated("id|`1`", Span(0, len(text), "PERSON"), text=text)]
-    scores = score(gold, predictions=[tagged("id|`1`")], scheme=SCHEME)
-    markdown = render_markdown(Report(scores).to_dict(facts={"no|te": text}, examples=1))
+def test_markup_in_names_and_facts_is_shown_as_text_in_one_cell(text):
+    span = Span(0, 4, "PERSON")
+    gold = [annotated("id|`1`", span)]
+    scores = score(gold, predictions=[], scheme=SCHEME, unreachable={"id|`1`": {span: text}})
+    markdown = render_markdown(Report(scores).to_dict(facts={"no|te": text}))
     shown = "".join("↵" if ord(c) in (10, 0x2028) else c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in text)
-    *_, examples = tables(section(markdown, "Errors"))
-    assert examples[1:] == [["id|`1`", "missed", f"PERSON 0–{len(text)}: {shown}", "–"]]
+    (causes,) = tables(section(markdown, "Gold that could not be reached"))
+    assert causes[1:] == [[shown, "PERSON", "1", "0"]]
     (facts,) = tables(section(markdown, "Facts"))
     assert facts[1:] == [["no|te", shown]]
     assert "id|`1`".replace("|", "\\|").replace("`", "\\`") in markdown
@@ -133,14 +157,22 @@ def test_types_named_like_the_averages_keep_their_own_rows():
     ]
 
 
-def test_examples_come_from_all_over_the_corpus_and_only_when_asked_for():
-    gold = [annotated(f"a{number:02}", Span(0, 4, "PERSON"), text="secret") for number in range(30)]
-    scores = score(gold, predictions=[tagged(article.id) for article in gold], scheme=SCHEME)
-    shown = Report(scores).to_dict(facts={}, examples=3)["errors"]["examples"]
-    assert [example["article"] for example in shown] == ["a00", "a10", "a20"]
-    silent = Report(scores).to_dict(facts={})
-    assert silent["errors"]["examples"] == []
-    assert "secr" not in json.dumps(silent) + render_markdown(silent)
+def test_article_text_stands_in_a_report_only_when_asked_for_and_then_for_every_error():
+    span = Span(30, 34, "MATTER", "RED")
+    texts = [f"{number:02}{'x' * 28}Zuyề{'y' * 80}" for number in range(30)]
+    gold = [annotated(text[:2], span, categories=["RED"], text=text) for text in texts]
+    arguments = {"predictions": [tagged(one.id) for one in gold], "scheme": SCHEME, "resamples": 5}
+    listed = make_report(gold, show_errors=True, **arguments).to_dict(facts={})["errors"]["list"]
+    for error, text in zip(listed, texts, strict=True):
+        assert (error["article"], error["kind"], error["predicted"]) == (text[:2], "missed", [])
+        assert error["gold"] == [{"start": 30, "end": 34, "type": "MATTER", "category": "RED", "text": "Zuyề"}]
+        start, context = error["context"]["start"], error["context"]["text"]
+        assert start <= 30
+        assert text[start:].startswith(context)
+        assert "Zuyề" in context
+    silent = make_report(gold, second=gold, seen=frozenset({("MATTER", "Zuyề")}), **arguments).to_dict(facts={})
+    assert silent["errors"]["list"] == []
+    assert "Zuy" not in json.dumps(silent) + render_markdown(silent)
 
 
 def test_confusions_are_counted_in_both_directions_of_gold_and_prediction():
@@ -148,12 +180,76 @@ def test_confusions_are_counted_in_both_directions_of_gold_and_prediction():
     person, site = Span(6, 9, "PERSON"), Span(6, 9, "SITE")
     gold = [annotated("a", red, person), annotated("b", red), annotated("c", blue, site)]
     predictions = [tagged("a", blue, site), tagged("b", blue), tagged("c", red)]
-    report = Report(score(gold, predictions=predictions, scheme=SCHEME)).to_dict(facts={})
+    report = make_report(gold, predictions=predictions, scheme=SCHEME, resamples=1).to_dict(facts={})
     assert report["errors"]["confusions"] == [
         {"kind": "category", "gold": "RED", "predicted": "BLUE", "count": 2},
         {"kind": "category", "gold": "BLUE", "predicted": "RED", "count": 1},
         {"kind": "type", "gold": "PERSON", "predicted": "SITE", "count": 1},
     ]
+
+
+def test_a_second_annotator_is_scored_on_the_articles_of_both_alone():
+    red, blue = Span(0, 5, "MATTER", "RED"), Span(0, 5, "MATTER", "BLUE")
+    gold = [annotated("a", red, categories=["RED"]), annotated("b", red, categories=["RED"]), annotated("c")]
+    second = [
+        replace(annotated("b", blue, categories=["BLUE"]), annotator="B"),
+        replace(annotated("a", red, categories=["RED"]), annotator="C"),
+        annotated("elsewhere", red),
+    ]
+    found = make_report(gold, predictions=[], scheme=SCHEME, second=second, resamples=5).to_dict(facts={})["second"]
+    assert (found["annotator"], found["articles"]) == ("B, C", 2)
+    figures = {name: (table["micro"]["correct"], table["micro"]["gold"]) for name, table in found["measures"].items()}
+    assert figures == {
+        "strict": (2, 2),
+        "strict_category": (1, 2),
+        "overlap": (2, 2),
+        "overlap_category": (1, 2),
+        "categories": (1, 2),
+    }
+    with pytest.raises(DataError, match="second: no article of the gold"):
+        make_report(gold, predictions=[], scheme=SCHEME, second=second[2:], resamples=5)
+
+
+ANALYSED = {
+    "slices": [
+        {
+            "name": "mention",
+            "of": "spans",
+            "title": "Mentions seen in train",
+            "rows": [
+                {"slice": "seen", "label": "SITE", "correct": 3, "predicted": 4, "gold": 5}
+                | {"precision": 0.75, "recall": 0.6, "f1": 0.667}
+            ],
+        }
+    ],
+    "calibration": {
+        "spans": [{"label": "SITE", "before": None, "after": {"ece": 0.051, "brier": 0.102, "items": 7, "bins": []}}],
+        "categories": [
+            {
+                "label": "all categories",
+                "before": {"ece": 0.2, "brier": 0.3, "items": 9, "bins": []},
+                "after": {"ece": 0.01, "brier": 0.02, "items": 9, "bins": []},
+            }
+        ],
+    },
+    "worst_articles": [{"id": "a|1", "errors": 9, "gold": 8, "predicted": 7, "correct": 6, "f1": 0.8}],
+}
+
+
+def test_what_the_analysis_says_stands_in_the_markdown():
+    scores = score([annotated("a")], predictions=[], scheme=SCHEME)
+    report = Report(scores, analysis=ANALYSED).to_dict(facts={})
+    assert {key: report[key] for key in ANALYSED} == ANALYSED
+    markdown = render_markdown(report)
+    (rows,) = tables(section(markdown, "Mentions seen in train"))
+    assert rows[1:] == [["seen", "SITE", "5", "4", "3", "0.750", "0.600", "0.667"]]
+    (rows,) = tables(section(markdown, "Calibration"))
+    assert rows[1:] == [
+        ["SITE", "7", "–", "0.051", "–", "0.102"],
+        ["all categories", "9", "0.200", "0.010", "0.300", "0.020"],
+    ]
+    (rows,) = tables(section(markdown, "Articles with the most errors"))
+    assert rows[1:] == [["a|1", "9", "8", "7", "6", "0.800"]]
 
 
 def test_the_markdown_names_unread_articles_and_unreachable_gold():
@@ -181,7 +277,7 @@ def test_a_scheme_without_categories_has_a_report_without_their_sections():
     markdown = render_markdown(report)
     assert "ategories\n" not in markdown
     assert "False alarms" not in markdown
-    assert {row[0] for row in render_table(report)[1:]} == {"strict", "overlap"}
+    assert {row[0] for row in render_table(report)[1:]} == {"strict", "exact", "partial", "overlap"}
 
 
 def test_the_terminal_table_is_plain_strings_of_one_width():
@@ -218,7 +314,9 @@ def test_a_report_is_not_written_over_without_force(tmp_path: Path):
     assert read_report(tmp_path / "report.json") == later
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": "other"}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"format": "other"}', '{"format": "hoidam-evaluation-1"}', "[" * 100_000]
+)
 def test_a_file_that_is_no_report_is_refused_with_its_name(tmp_path: Path, text):
     path = tmp_path / "report.json"
     path.write_text(text)
@@ -249,3 +347,36 @@ def test_averages_are_not_shown_beside_an_only_row():
     assert labels == [("strict_category", "B"), ("overlap_category", "B")]
     (rows,) = tables(section(render_markdown(report), "Strict spans with category"))
     assert [row[0] for row in rows] == ["label", "B"]
+
+
+@pytest.mark.slow
+def test_a_thousand_articles_of_fifty_spans_are_scored_in_three_seconds_and_reported_in_fifteen():
+    rng, categories = random.Random(3), tuple(Category(f"C{number}") for number in range(16))
+    scheme = LabelScheme((SpanType("PERSON"), SpanType("SITE"), SpanType("MATTER", True)), categories)
+    gold, predictions, raw = [], [], []
+    for number in range(1000):
+        edges = sorted(rng.sample(range(4000), 100))
+        spans = []
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            kind = rng.choice(scheme.types)
+            spans.append(Span(start, end, kind.name, rng.choice(scheme.category_names) if kind.categorised else None))
+        given = disturbed(rng, spans, length=4000, scheme=scheme)
+        union = {span.category for span in spans} - {None}
+        gold.append(annotated(f"a{number}", *spans, categories=union, text="x" * 4000))
+        predictions.append(tagged(f"a{number}", *given, categories={span.category for span in given} - {None}))
+        raw.append(replace(predictions[-1], categories={name: rng.random() for name in scheme.category_names}))
+    assert sum(len(article.spans) for article in gold) == 50_000
+
+    begun = time.perf_counter()
+    score(gold, predictions=predictions, scheme=scheme)
+    scored = time.perf_counter() - begun
+    found = Candidates(raw, raw, {})
+    begun = time.perf_counter()
+    report = make_report(gold, predictions=predictions, candidates=found, scheme=scheme, show_errors=True).to_dict(
+        facts={}
+    )
+    reported = time.perf_counter() - begun
+    assert report["bootstrap"]["resamples"] == 10_000
+    print(f"scored in {scored:.2f} s, reported in {reported:.2f} s")
+    assert scored < 3, f"scoring took {scored:.1f} s"
+    assert reported < 15, f"scoring and intervals took {reported:.1f} s"

@@ -35,4 +35,4 @@ def test_a_report_names_its_command_commit_hardware_and_the_data_as_they_are_now
 def test_a_report_on_test_articles_shows_none_of_their_text(path):
     report = read_report(path)
     if any("test" in name for name in report["facts"]["data_sha256"]):
-        assert not report["errors"].get("examples"), json.dumps(report["errors"], ensure_ascii=False)[:200]
+        assert not report["errors"]["list"], json.dumps(report["errors"], ensure_ascii=False)[:200]

@@ -19,6 +19,7 @@ from hoidam.errors import HoidamError
 
 if TYPE_CHECKING:
     from hoidam.document import Annotated as Gold
+    from hoidam.evaluate import Benchmark, Floor, Sources
     from hoidam.ingest.readers import Failure
     from hoidam.labels import LabelScheme
 
@@ -33,8 +34,10 @@ app = typer.Typer(
 )
 gold_app = typer.Typer(help="Work on annotated articles: check, count, exchange.", no_args_is_help=True)
 encoder_app = typer.Typer(help="Prepare pre-trained encoders.", no_args_is_help=True)
+benchmark_app = typer.Typer(help="Freeze gold to score on.", no_args_is_help=True)
 app.add_typer(gold_app, name="gold")
 app.add_typer(encoder_app, name="encoder")
+app.add_typer(benchmark_app, name="benchmark")
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda or cuda:1.")]
@@ -127,41 +130,153 @@ def train(
 
 @app.command()
 def evaluate(
-    gold: GoldFiles,
-    articles: ArticleFiles,
+    gold: Annotated[list[Path] | None, typer.Option(help="Gold files; repeatable.", show_default=False)] = None,
+    articles: Annotated[
+        list[Path] | None, typer.Option(help="Files with the articles' texts; repeatable.", show_default=False)
+    ] = None,
+    benchmark: Annotated[
+        Path | None, typer.Option(help="A frozen benchmark, in place of --gold, --articles, --second and --labels.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Tag the articles with this model, then score.")] = None,
     tagged: Annotated[Path | None, typer.Option(help="Score this tagged file.")] = None,
     labels: Labels = None,
+    second: Annotated[
+        Path | None, typer.Option(help="Another annotator's gold on some of the articles: the ceiling.")
+    ] = None,
+    seen_in: Annotated[
+        list[Path] | None, typer.Option(help="Gold whose mentions count as seen; repeatable.", show_default=False)
+    ] = None,
+    floors: Annotated[Path | None, typer.Option(help="Floors to hold on the benchmark; below one, exit 1.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write report.json and report.md into this folder.")] = None,
-    examples: Annotated[int, typer.Option(help="Errors of each kind to show in the report; none for a test part.")] = 0,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Put the text of every error into the report; not for a test part.")
+    ] = False,
     force: Force = False,
     device: Device = "auto",
 ) -> None:
     """Score spans and categories against gold, with intervals over articles."""
     if (model is None) == (tagged is None):
         raise typer.BadParameter("give either --model or --tagged")
-    from hoidam.labels import find_labels
+    if floors is not None and benchmark is None:
+        raise typer.BadParameter("--floors needs --benchmark")
+    sources = _sources(benchmark, gold=gold, articles=articles, labels=labels, second=second)
+    bounds = _floors(floors, sources)
     from hoidam.tag.scoring import score_files
 
     if report is not None:
         from hoidam.evaluate import report_paths
 
         report_paths(report, force=force)
-    result = score_files(
-        gold=gold,
-        articles=articles,
-        labels=labels or find_labels(gold[0]),
-        model=model,
-        tagged=tagged,
-        device=device,
-        examples=examples,
-    )
+    result = score_files(sources, model=model, tagged=tagged, device=device, seen_in=seen_in or [], show_errors=errors)
     _print_table(result, title="Scores")
     if report is not None:
         from hoidam.evaluate import write_report
 
         for path in write_report(report, report=result, force=force):
             _say(f"report: {path}")
+    if bounds:
+        _hold(bounds, report=result)
+
+
+def _sources(
+    benchmark: Path | None,
+    *,
+    gold: list[Path] | None,
+    articles: list[Path] | None,
+    labels: Path | None,
+    second: Path | None,
+) -> "Benchmark | Sources":
+    from hoidam.evaluate import Sources, read_benchmark
+    from hoidam.labels import find_labels
+
+    if benchmark is not None:
+        if gold or articles or labels or second:
+            raise typer.BadParameter("a --benchmark names its own gold, articles, labels and second annotator")
+        return read_benchmark(benchmark)
+    if not gold or not articles:
+        raise typer.BadParameter("give --gold and --articles, or --benchmark")
+    return Sources(labels or find_labels(gold[0]), tuple(articles), tuple(gold), second)
+
+
+def _floors(path: Path | None, sources: "Benchmark | Sources") -> "tuple[Floor, ...]":
+    from hoidam.evaluate import Benchmark, read_floors
+
+    return read_floors(path, benchmark=sources.name) if path and isinstance(sources, Benchmark) else ()
+
+
+def _hold(floors: "tuple[Floor, ...]", *, report: dict[str, Any]) -> None:
+    """Print each floor with what was found; exit 1 where one is not held."""
+    rows = []
+    for floor in floors:
+        found, side = floor.find(report), "at most" if floor.ceiling else "at least"
+        held = "held" if floor.is_held_by(report) else "NOT HELD"
+        rows.append((floor.figure, f"{side} {floor.bound:.3f}", "–" if found is None else f"{found:.3f}", held))
+    _print_rows([("figure", "floor", "found", ""), *rows], title="Floors")
+    if not all(floor.is_held_by(report) for floor in floors):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="REPORT_A", help="A report.json, or the folder that holds it.")],
+    b: Annotated[Path, typer.Argument(metavar="REPORT_B", help="Another, on the same gold.")],
+    output: Annotated[Path | None, typer.Option("--json", help="Write the comparison as a JSON file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of resampling.")] = 0,
+    force: Force = False,
+) -> None:
+    """Say whether one model is better than another: paired differences, intervals, p-values, and in words."""
+    from hoidam.evaluate import compare as compare_reports
+    from hoidam.evaluate import find_report, read_report
+    from hoidam.files import refuse_overwrite, whole_file
+
+    if output is not None:
+        refuse_overwrite(output, force=force)
+    reports = [read_report(find_report(path)) for path in (a, b)]
+    found = compare_reports(*reports, seed=seed)
+    _print_rows(list(found.rows()), title=f"F1 on {found.articles} articles: A = {a}, B = {b}")
+    print(*found.sentences(), "", found.method, sep="\n")
+    left_out = len(found.only_a) + len(found.only_b)
+    if left_out:
+        _say(f"left out: {len(found.only_a)} articles that only A has, {len(found.only_b)} that only B has")
+    if output is not None:
+        with whole_file(output, force=force) as stream:
+            stream.write(found.to_text())
+        _say(f"comparison: {output}")
+
+
+@app.command()
+def summarise(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="One group each: all reports below it.")],
+    output: Annotated[Path | None, typer.Option(help="Write the summary as a .md or .json file.")] = None,
+    force: Force = False,
+) -> None:
+    """Summarise reports, such as runs with several seeds: mean, standard deviation and range by group."""
+    from hoidam.evaluate import summarise as summarise_reports
+    from hoidam.files import refuse_overwrite, whole_file
+
+    if output is not None:
+        refuse_overwrite(output, force=force)
+    found = summarise_reports(folders)
+    text = found.to_text(output.suffix) if output is not None else ""
+    _print_rows(list(found.rows()), title="Summary")
+    if output is not None:
+        with whole_file(output, force=force) as stream:
+            stream.write(text)
+        _say(f"summary: {output}")
+
+
+@benchmark_app.command("freeze")
+def benchmark_freeze(
+    benchmark: Annotated[
+        Path, typer.Argument(help="A TOML file with name, description, labels, articles, gold and perhaps second.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Freeze it anew.")] = False,
+) -> None:
+    """Pin a benchmark to its gold as it is now: any later change of an article or of its gold is an error."""
+    from hoidam.evaluate import freeze
+
+    found = freeze(benchmark, force=force)
+    _say(f"{benchmark}: {len(found.gold)} articles, {len(found.second)} by a second annotator, {found.sha256}")
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hoidam.errors import DataError
-from hoidam.files import read_json_lines
+from hoidam.files import json_line, read_json_lines
 from hoidam.labels import LabelScheme
 
 
@@ -97,6 +97,12 @@ class Annotated:
     @property
     def id(self) -> str:
         return self.article.id
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what is scored: the text, the spans and the categories, whoever annotated them."""
+        scored = {key: value for key, value in self.to_dict().items() if key not in ("annotator", "body")}
+        return hashlib.sha256(json_line(scored).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         record: dict[str, Any] = {

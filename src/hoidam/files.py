@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,14 @@ def read_text(path: Path) -> str:
             path=path,
             cure="Convert it first, for example with `iconv -f LATIN1 -t UTF-8`",
         ) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; raises DataError with the file's name where it is missing or broken."""
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"not TOML ({error})", path=path) from None
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -10,6 +10,8 @@ from hoidam.errors import DataError
 from hoidam.evaluate.counts import Measure
 from hoidam.evaluate.score import Scores
 
+RESAMPLES = 10_000
+"""Resamples of an interval, unless fewer are asked for."""
 _CELLS = 1_000_000
 """Resampled indices held in memory at a time."""
 
@@ -53,7 +55,7 @@ class Intervals:
     level: float
 
 
-def bootstrap(scores: Scores, *, resamples: int = 10_000, seed: int = 0, level: float = 0.95) -> Intervals:
+def bootstrap(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0, level: float = 0.95) -> Intervals:
     """Percentile intervals (Efron and Tibshirani 1993, chapter 13) of all ratios, with the article as the unit.
 
     Articles are resampled and not spans, because the spans of one article are not independent. Every ratio is computed
@@ -72,8 +74,8 @@ def bootstrap(scores: Scores, *, resamples: int = 10_000, seed: int = 0, level: 
             measure: _table_intervals(totals, labels=measure.labels(scores.scheme), level=level)
             for measure, totals in zip(Measure, tables, strict=True)
         },
-        category_rate=_interval(_divide(with_category, articles), level=level),
-        span_rate=_interval(_divide(with_span, articles), level=level),
+        category_rate=percentile_interval(divide(with_category, articles), level=level),
+        span_rate=percentile_interval(divide(with_span, articles), level=level),
         resamples=resamples,
         seed=seed,
         level=level,
@@ -81,7 +83,7 @@ def bootstrap(scores: Scores, *, resamples: int = 10_000, seed: int = 0, level: 
 
 
 def count_array(scores: Scores, *, measure: Measure) -> NDArray[np.float64]:
-    """Counts by article as whole numbers, in the order of `scores.articles`.
+    """Counts by article as whole or half numbers, in the order of `scores.articles`.
 
     *Shape:* (articles, labels of the measure, 3), the last axis being correct, predicted, gold.
     """
@@ -105,59 +107,75 @@ def resample_indices(articles: int, *, resamples: int, seed: int) -> Iterator[ND
         yield generator.integers(articles, size=(min(rows, resamples - start), articles))
 
 
+def resample_weights(articles: int, *, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each resample of `resample_indices` (row) holds each article (column).
+
+    *Shape:* (chunk, articles) each, `resamples` rows in all.
+    """
+    for indices in resample_indices(articles, resamples=resamples, seed=seed):
+        cells = indices + np.arange(len(indices))[:, None] * articles
+        counts = np.bincount(cells.ravel(), minlength=cells.size)
+        yield counts.reshape(indices.shape).astype(np.float64)
+
+
+def swaps(articles: int, *, trials: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Which articles are exchanged between two models in each trial: 1 or 0, either with probability one half.
+
+    *Shape:* (chunk, articles) each, `trials` rows in all.
+    """
+    generator = np.random.default_rng([seed, 1])
+    rows = max(1, _CELLS // max(1, articles))
+    for start in range(0, trials, rows):
+        yield generator.integers(2, size=(min(rows, trials - start), articles)).astype(np.float64)
+
+
 def _resampled(arrays: Sequence[NDArray[np.float64]], *, resamples: int, seed: int) -> list[NDArray[np.float64]]:
-    """Totals of each (articles, labels, 3) array in each resample: (resamples, labels, 3); exact, being whole."""
+    """Totals of each (articles, labels, 3) array in each resample: (resamples, labels, 3); exact, being halves."""
     articles = len(arrays[0])
     flat = np.concatenate([array.reshape(articles, array.shape[1] * 3) for array in arrays], axis=1)
     totals = np.zeros((0, flat.shape[1]))
     if articles >= 2:
-        chunks = resample_indices(articles, resamples=resamples, seed=seed)
-        totals = np.concatenate([_multiplicities(chunk) @ flat for chunk in chunks])
+        weights = resample_weights(articles, resamples=resamples, seed=seed)
+        totals = np.concatenate([chunk @ flat for chunk in weights])
     edges = np.cumsum([array.shape[1] * 3 for array in arrays])[:-1]
     return [part.reshape(len(totals), part.shape[1] // 3, 3) for part in np.split(totals, edges, axis=1)]
 
 
-def _multiplicities(indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How often each resample (row) holds each article (column)."""
-    rows, articles = indices.shape
-    cells = indices + np.arange(rows)[:, None] * articles
-    counts = np.bincount(cells.ravel(), minlength=cells.size)
-    return counts.reshape(rows, articles).astype(np.float64)
+def table_ratios(totals: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Precision, recall and F1 of tables of counts: of their rows, then micro and macro; NaN where undefined.
+
+    The macro average is over the labels that a table has, a precision or recall without a denominator being 0 in it.
+    *Shapes:* totals (tables, labels, 3); out three times (tables, labels + 2).
+    """
+    scored = (totals[..., 1:].sum(axis=2) > 0).sum(axis=1)
+    with_micro = np.concatenate([totals, totals.sum(axis=1, keepdims=True)], axis=1)
+    correct, predicted, gold = np.moveaxis(with_micro, -1, 0)
+    ratios = divide(correct, predicted), divide(correct, gold), divide(2 * correct, predicted + gold)
+    macros = (divide(np.nan_to_num(values[:, :-1]).sum(axis=1), scored) for values in ratios)
+    return tuple(np.column_stack(pair) for pair in zip(ratios, macros, strict=True))
 
 
 def _table_intervals(totals: NDArray[np.float64], *, labels: Sequence[str], level: float) -> TableIntervals:
     """*Shape:* totals (resamples, labels, 3)."""
-    rows = _ratios(totals)
-    scored = (totals[..., 1:].sum(axis=2) > 0).sum(axis=1)
-    macro = tuple(_divide(np.nan_to_num(values).sum(axis=1), scored) for values in rows)
-    return TableIntervals(
-        rows={
-            label: _ratio_intervals([values[:, column] for values in rows], level=level)
-            for column, label in enumerate(labels)
-        },
-        micro=_ratio_intervals(_ratios(totals.sum(axis=1)), level=level),
-        macro=_ratio_intervals(macro, level=level),
-    )
+    columns = zip(*(values.T for values in table_ratios(totals)), strict=True)
+    *rows, micro, macro = (_ratio_intervals(values, level=level) for values in columns)
+    return TableIntervals(rows=dict(zip(labels, rows, strict=True)), micro=micro, macro=macro)
 
 
-def _ratios(totals: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Precision, recall and F1 of counts (…, 3), NaN where undefined."""
-    correct, predicted, gold = np.moveaxis(totals, -1, 0)
-    return _divide(correct, predicted), _divide(correct, gold), _divide(2 * correct, predicted + gold)
-
-
-def _divide(part: NDArray[np.float64], whole: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+def divide(part: NDArray[np.float64], whole: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+    """`part / whole`, NaN where `whole` is 0: there is nothing to score."""
     result = np.full(part.shape, np.nan)
     np.divide(part, whole, out=result, where=whole > 0)
     return result
 
 
 def _ratio_intervals(values: Sequence[NDArray[np.float64]], *, level: float) -> RatioIntervals:
-    precision, recall, f1 = (_interval(ratio, level=level) for ratio in values)
+    precision, recall, f1 = (percentile_interval(ratio, level=level) for ratio in values)
     return RatioIntervals(precision, recall, f1)
 
 
-def _interval(values: NDArray[np.float64], *, level: float) -> Interval | None:
+def percentile_interval(values: NDArray[np.float64], *, level: float) -> Interval | None:
+    """The middle `level` of resampled values, those that are NaN left out; None where none is left."""
     defined = values[~np.isnan(values)]
     if not defined.size:
         return None

@@ -6,18 +6,35 @@ from enum import StrEnum
 
 from hoidam.labels import LabelScheme
 
+ANY_TYPE = "any type"
+"""The only row of EXACT; no span type can be called so, as the names of a scheme hold no white space."""
+
 
 class Measure(StrEnum):
-    """What is counted as correct, and over which labels; the values are the names in a report's JSON."""
+    """What is counted as correct, and over which labels; the values are the names in a report's JSON.
+
+    Pairs are one to one throughout, so that no span earns credit twice, and within a type (and category, where that is
+    asked for), so that nested spans of other types do not disturb. STRICT is the exact match of CoNLL-2003 (Tjong Kim
+    Sang and De Meulder 2003) and of SemEval-2013 task 9.1's "strict"; EXACT, PARTIAL and OVERLAP are that task's
+    "exact", "partial" and "type" (Segura-Bedmar et al. 2013) on MUC-5's categories of responses (Chinchor and Sundheim
+    1993), save that PARTIAL and OVERLAP pair within a type, where SemEval's "partial" passes over the type and its
+    "type" lets a span of any type fill the place.
+    """
 
     STRICT = "strict"
-    """Same start, end and type; by span type. Equals seqeval's strict mode where spans are flat."""
+    """Same start, end and type; by span type. Equals seqeval's strict mode and conlleval where spans are flat."""
     STRICT_CATEGORY = "strict_category"
     """Same start, end, type and category; by categorised span type."""
+    STRICT_BY_CATEGORY = "strict_by_category"
+    """The pairs of STRICT_CATEGORY, by category."""
+    EXACT = "exact"
+    """Same start and end, whatever the type; one row. Two gold spans with these offsets need two predicted ones."""
+    PARTIAL = "partial"
+    """The pairs of OVERLAP, one for each with the same offsets, half a one for each other (MUC-5); by span type."""
     OVERLAP = "overlap"
-    """Same type and a shared code point, one to one; by span type."""
+    """Same type and a shared code point; by span type."""
     OVERLAP_CATEGORY = "overlap_category"
-    """Same type and category and a shared code point, one to one; by categorised span type."""
+    """Same type and category and a shared code point; by categorised span type."""
     OVERLAP_BY_CATEGORY = "overlap_by_category"
     """The pairs of OVERLAP_CATEGORY, by category."""
     CATEGORIES = "categories"
@@ -25,11 +42,15 @@ class Measure(StrEnum):
 
     def labels(self, scheme: LabelScheme) -> tuple[str, ...]:
         """The labels that this measure has a row for, in the scheme's order."""
-        if self in (Measure.STRICT, Measure.OVERLAP):
-            return scheme.type_names
-        if self in (Measure.STRICT_CATEGORY, Measure.OVERLAP_CATEGORY):
-            return scheme.categorised_names
-        return scheme.category_names
+        match self:
+            case Measure.EXACT:
+                return (ANY_TYPE,)
+            case Measure.STRICT | Measure.PARTIAL | Measure.OVERLAP:
+                return scheme.type_names
+            case Measure.STRICT_CATEGORY | Measure.OVERLAP_CATEGORY:
+                return scheme.categorised_names
+            case _:
+                return scheme.category_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +64,9 @@ class Ratios:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many items are correct, how many were predicted, how many gold has."""
+    """How many items are correct (halves where the measure gives half credit), were predicted, and are in gold."""
 
-    correct: int = 0
+    correct: float = 0
     predicted: int = 0
     gold: int = 0
 
@@ -127,26 +148,6 @@ class Reach:
 
     def __add__(self, other: "Reach") -> "Reach":
         return Reach(self.gold + other.gold, self.found + other.found)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCounts:
-    """How many errors there are of each `ErrorKind`; the fields bear the kinds' names."""
-
-    missed: int = 0
-    invented: int = 0
-    boundary: int = 0
-    type: int = 0
-    category: int = 0
-
-    def __add__(self, other: "ErrorCounts") -> "ErrorCounts":
-        return ErrorCounts(
-            missed=self.missed + other.missed,
-            invented=self.invented + other.invented,
-            boundary=self.boundary + other.boundary,
-            type=self.type + other.type,
-            category=self.category + other.category,
-        )
 
 
 def ratio(part: float, whole: float) -> float | None:

@@ -6,24 +6,35 @@ from typing import Any, TypeVar
 
 from hoidam.errors import DataError
 from hoidam.evaluate.counts import Measure
-from hoidam.evaluate.match import ErrorKind
 
-FORMAT = "hoidam-evaluation-1"
+FORMAT = "hoidam-evaluation-2"
 """Name of the JSON layout; a change that readers would notice takes a new one."""
 
 Rendered = TypeVar("Rendered")
 Row = tuple[str, Mapping[str, Any]]
 
+SECOND_MEASURES = (
+    Measure.STRICT,
+    Measure.STRICT_CATEGORY,
+    Measure.OVERLAP,
+    Measure.OVERLAP_CATEGORY,
+    Measure.CATEGORIES,
+)
+"""Measures under which a second annotator is scored."""
+
 _TITLES = {
     Measure.STRICT: ("Strict spans", "Correct: same start, end and type."),
     Measure.STRICT_CATEGORY: ("Strict spans with category", "Correct: same start, end, type and category."),
-    Measure.OVERLAP: (
-        "Overlapping spans",
-        "Correct: same type and at least one shared character, each span used once.",
+    Measure.STRICT_BY_CATEGORY: ("Strict spans by category", "The same pairs as in the table before, by category."),
+    Measure.EXACT: ("Exact bounds", "Correct: same start and end, whatever the type."),
+    Measure.PARTIAL: (
+        "Partial spans",
+        "Of the same type: same start and end count 1, at least one shared character counts one half.",
     ),
+    Measure.OVERLAP: ("Overlapping spans", "Correct: same type and at least one shared character."),
     Measure.OVERLAP_CATEGORY: (
         "Overlapping spans with category",
-        "Correct: same type and category and at least one shared character, each span used once.",
+        "Correct: same type and category and at least one shared character.",
     ),
     Measure.OVERLAP_BY_CATEGORY: (
         "Overlapping spans by category",
@@ -31,6 +42,38 @@ _TITLES = {
     ),
     Measure.CATEGORIES: ("Article categories", "Correct: the article has the category."),
 }
+_RANKING_TITLES = {
+    "subset_accuracy": "subset accuracy (articles whose set is right)",
+    "hamming_loss": "Hamming loss (wrong decisions; less is better)",
+    "label_ranking_average_precision": "label ranking average precision",
+    "coverage_error": "coverage error (rank of the last right category; less is better)",
+    "mean_average_precision": "mean average precision (mAP)",
+}
+_ERRORS = {
+    "missed": "a gold span without a partner",
+    "invented": "a predicted span without a partner",
+    "boundary": "paired with a span of its type that it overlaps, with other bounds",
+    "type": "the same bounds with another type",
+    "category": "the same bounds and type with another category",
+    "split": "one gold span given as several",
+    "merged": "several gold spans given as one",
+    "furniture": "a predicted span without a partner outside the body of the article",
+}
+_DEFINITIONS = (
+    "Spans are paired one to one, so that none earns credit twice, and within a type (and category, where the measure "
+    "asks for it), so that nested spans of other types do not disturb; the offsets of gold and prediction are compared "
+    "as they stand. Strict is the exact match of CoNLL-2003 (Tjong Kim Sang and De Meulder 2003) and equals seqeval's "
+    "strict mode and conlleval on flat data. Strict, exact, partial and overlap are strict, exact, partial and type of "
+    "SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013), after MUC-5 (Chinchor and Sundheim 1993), from which the "
+    "half credit of a partial match comes; unlike there, partial and overlap ask for the same type, and two gold spans "
+    "of the same bounds are found by two predicted ones only. As many overlapping spans are paired as can be."
+)
+_RANKING_DEFINITIONS = (
+    "Subset accuracy, Hamming loss, label ranking average precision and coverage error (Tsoumakas, Katakis and "
+    "Vlahavas 2010), and mean average precision, taken over the categories that some articles have and others lack, "
+    "are as in scikit-learn. Ranks come from the model's scores where a model was scored; a tagged file lists only the "
+    "categories above their threshold, and those that it does not list count as 0."
+)
 _RATIOS = ("precision", "recall", "f1")
 _COUNTS = ("gold", "predicted", "correct")
 _NOTHING = "–"
@@ -42,7 +85,7 @@ def check_format(report: Any) -> None:
     """Raise DataError where `report` is not a report of this format."""
     found = report.get("format") if isinstance(report, Mapping) else type(report).__name__
     if found != FORMAT:
-        raise DataError(f"found {found!r}", field="format", cure=f"Give a {FORMAT} report.json of `hoidam evaluate`")
+        raise DataError(f"found {found!r}", field="format", cure=f"Evaluate again: this version reads {FORMAT}")
 
 
 def render_markdown(report: Mapping[str, Any]) -> str:
@@ -85,7 +128,7 @@ def _terminal_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         in_full = measure in (Measure.STRICT, Measure.OVERLAP_CATEGORY)
         for label, row in _rows(table) if in_full else _summary(table):
             counts = (str(row.get(name, "")) for name in _COUNTS)
-            ratios = (_number(row[name]) for name in _RATIOS)
+            ratios = (number(row[name]) for name in _RATIOS)
             yield (measure.value, label, *counts, *ratios, _bounds(row.get("intervals", {}).get("f1")))
 
 
@@ -105,19 +148,30 @@ def _averages(table: Mapping[str, Any]) -> list[Row]:
 
 
 def _sections(report: Mapping[str, Any]) -> Iterator[str]:
-    measures = report["measures"]
+    measures, second = report["measures"], report["second"]
     yield "# Evaluation report"
     yield from _scored(report["scored"])
+    if second:
+        yield _second(second)
     for measure, (title, definition) in _TITLES.items():
         if measures[measure.value]["rows"]:
-            yield f"## {title}\n\n{definition}\n\n{_score_table(measures[measure.value])}"
+            ceiling = second and second["measures"].get(measure.value)
+            yield f"## {title}\n\n{definition}\n\n{_score_table(measures[measure.value], ceiling=ceiling)}"
+    if report["ranking"]:
+        yield f"## Categories as sets and ranks\n\n{_ranking(report['ranking'])}"
     if measures[Measure.CATEGORIES.value]["rows"]:
         yield f"## False alarms\n\n{_alarms(report['false_alarms'])}"
     yield f"## Gold that could not be reached\n\n{_unreachable(report)}"
-    yield from ("## Errors", *_errors(report["errors"]))
+    yield from (f"## {entry['title']}\n\n{_slice(entry)}" for entry in report["slices"])
+    if any(report["calibration"].values()):
+        yield f"## Calibration\n\n{_calibration(report['calibration'])}"
+    if report["errors"]["total"]:
+        yield from ("## Errors", *_errors(report["errors"]))
+    if report["worst_articles"]:
+        yield f"## Articles with the most errors\n\n{_worst(report['worst_articles'])}"
     if report["facts"]:
-        yield f"## Facts\n\n{_table(('fact', 'value'), _flat(report['facts']))}"
-    yield f"## Method\n\n{_method(report['bootstrap'])}"
+        yield f"## Facts\n\n{markdown_table(('fact', 'value'), _flat(report['facts']))}"
+    yield from ("## Method", *_method(report))
 
 
 def _scored(scored: Mapping[str, Any]) -> Iterator[str]:
@@ -130,19 +184,67 @@ def _scored(scored: Mapping[str, Any]) -> Iterator[str]:
         yield f"No prediction for {len(unread)} of them, all of whose gold counts as missed: {shown}{more}."
 
 
-def _score_table(table: Mapping[str, Any]) -> str:
-    return _table(
-        ("label", *_COUNTS, "precision", "recall", "F1"),
-        (
-            (
-                label,
-                *(str(row.get(name, "")) for name in _COUNTS),
-                *(_with_bounds(row[name], row.get("intervals", {}).get(name)) for name in _RATIOS),
-            )
-            for label, row in _rows(table)
-        ),
-        numbers=True,
+def _second(second: Mapping[str, Any]) -> str:
+    return (
+        f"A second annotator ({escape_markdown(second['annotator'])}) has marked {second['articles']} of the articles. "
+        "The column of that name is this person's F1 against the same gold, on these articles: the ceiling for a model."
     )
+
+
+def _score_table(table: Mapping[str, Any], *, ceiling: Mapping[str, Any] | None = None) -> str:
+    """Counts and ratios of every label; with `ceiling`, the second annotator's F1 beside them."""
+    reached = [(_f1_with_bounds(row),) for _, row in _rows(ceiling)] if ceiling else [()] * len(_rows(table))
+    rows = (
+        (
+            label,
+            *(str(row.get(name, "")) for name in _COUNTS),
+            *(_with_bounds(row[name], row.get("intervals", {}).get(name)) for name in _RATIOS),
+            *beside,
+        )
+        for (label, row), beside in zip(_rows(table), reached, strict=True)
+    )
+    header = ("label", *_COUNTS, "precision", "recall", "F1", *(["second annotator"] if ceiling else []))
+    return markdown_table(header, rows, numbers=True)
+
+
+def _f1_with_bounds(row: Mapping[str, Any]) -> str:
+    return _with_bounds(row["f1"], row.get("intervals", {}).get("f1"))
+
+
+def _ranking(ranking: Mapping[str, Any]) -> str:
+    values = ranking["values"].items()
+    rows = ((_RANKING_TITLES[name], _with_bounds(found["value"], found["interval"])) for name, found in values)
+    return markdown_table(("measure", "value"), rows, numbers=True)
+
+
+def _slice(entry: Mapping[str, Any]) -> str:
+    rows = (
+        (row["slice"], row["label"], *(str(row[name]) for name in _COUNTS), *(number(row[name]) for name in _RATIOS))
+        for row in entry["rows"]
+    )
+    return markdown_table((entry["name"], "label", *_COUNTS, "precision", "recall", "F1"), rows)
+
+
+def _calibration(calibration: Mapping[str, Any]) -> str:
+    """Expected calibration error and Brier score of each label, of the raw scores and of those given out."""
+    columns = [(name, when) for name in ("ece", "brier") for when in ("before", "after")]
+    rows = (
+        (
+            entry["label"],
+            str(entry["after"]["items"]),
+            *(number(entry[when][name]) if entry[when] else _NOTHING for name, when in columns),
+        )
+        for entry in (*calibration["spans"], *calibration["categories"])
+    )
+    header = ("label", "items", "ECE before", "ECE after", "Brier before", "Brier after")
+    note = "Before: the model's raw scores; after: the scores given out. ECE and Brier score: less is better."
+    return f"{note}\n\n{markdown_table(header, rows, numbers=True)}"
+
+
+def _worst(articles: Sequence[Mapping[str, Any]]) -> str:
+    counts = ("errors", *_COUNTS)
+    rows = ((row["id"], *(str(row[name]) for name in counts), number(row["f1"])) for row in articles)
+    return markdown_table(("article", *counts, "F1"), rows, numbers=True)
 
 
 def _alarms(alarms: Mapping[str, Any]) -> str:
@@ -153,7 +255,7 @@ def _alarms(alarms: Mapping[str, Any]) -> str:
         ("any category", "with_category", "category_rate"),
         ("any span with a category", "with_span", "span_rate"),
     )
-    table = _table(
+    table = markdown_table(
         ("given", "articles", "rate"),
         ((what, str(alarms[count]), _with_bounds(alarms[rate], bounds.get(rate))) for what, count, rate in lines),
         numbers=True,
@@ -166,7 +268,7 @@ def _unreachable(report: Mapping[str, Any]) -> str:
     if not rows:
         return "None was reported."
     total = sum(row["gold"] for row in rows)
-    table = _table(
+    table = markdown_table(
         ("cause", "type", "gold", "found all the same"),
         ((row["cause"], row["type"], str(row["gold"]), str(row["found"])) for row in rows),
     )
@@ -174,40 +276,29 @@ def _unreachable(report: Mapping[str, Any]) -> str:
 
 
 def _errors(errors: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        "Boundary: paired with a span of its type that it overlaps. Category, type: right offsets, wrong label. "
-        "Missed, invented: no partner."
-    )
-    kinds = [kind.value for kind in ErrorKind]
+    kinds = list(errors["total"])
+    yield "\n".join(f"- {kind}: {_ERRORS[kind]}" for kind in kinds)
     rows = [*errors["types"].items(), ("all types", errors["total"])]
     counts = ((name, *(str(row[kind]) for kind in kinds)) for name, row in rows)
-    yield _table(("type", *kinds), counts, numbers=True)
+    yield markdown_table(("type", *kinds), counts, numbers=True)
     if errors["confusions"]:
         confused = ((row["kind"], row["gold"], row["predicted"], str(row["count"])) for row in errors["confusions"])
-        yield _table(("confused", "gold", "predicted", "count"), confused)
-    if errors["examples"]:
-        examples = errors["examples"]
-        shown = ((row["article"], row["kind"], _side(row, "gold"), _side(row, "predicted")) for row in examples)
-        yield _table(("article", "kind", "gold", "predicted"), shown)
+        yield markdown_table(("confused", "gold", "predicted", "count"), confused)
 
 
-def _side(example: Mapping[str, Any], side: str) -> str:
-    span = example.get(side)
-    if span is None:
-        return _NOTHING
-    label = "/".join(filter(None, (span["type"], span.get("category"))))
-    return f"{label} {span['start']}–{span['end']}: {span['text']}"
-
-
-def _method(bootstrap: Mapping[str, Any] | None) -> str:
+def _method(report: Mapping[str, Any]) -> Iterator[str]:
+    yield _DEFINITIONS
+    if report["ranking"]:
+        yield _RANKING_DEFINITIONS
     ratios = (
-        "Offsets are compared as they stand in gold and prediction. "
         f"{_NOTHING} means that there is nothing to score. "
         "Macro averages run over the labels that gold or the prediction has."
     )
+    bootstrap = report["bootstrap"]
     if bootstrap is None:
-        return f"{ratios} No intervals were computed."
-    return (
+        yield f"{ratios} No intervals were computed."
+        return
+    yield (
         f"{ratios} In brackets: {_level(bootstrap)}s, {bootstrap['method']} bootstrap, "
         f"unit {bootstrap['unit']}, {bootstrap['resamples']} resamples, seed {bootstrap['seed']}. "
         "Resamples in which a ratio is undefined are left out of its interval; the JSON says how many remain."
@@ -223,7 +314,7 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield f"{prefix}{name}", ", ".join(_NOTHING if item is None else str(item) for item in items)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
     """A Markdown table with every cell escaped; with `numbers`, all columns but the first are set right."""
     rule = ["---", *(["---:" if numbers else "---"] * (len(header) - 1))]
     cells = [[escape_markdown(cell) for cell in row] for row in (header, *rows)]
@@ -231,14 +322,15 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: boo
 
 
 def _with_bounds(value: float | None, interval: Mapping[str, Any] | None) -> str:
-    return f"{_number(value)} ({_bounds(interval)})" if interval else _number(value)
+    return f"{number(value)} ({_bounds(interval)})" if interval else number(value)
 
 
 def _bounds(interval: Mapping[str, Any] | None) -> str:
     return f"{interval['low']:.3f}–{interval['high']:.3f}" if interval else ""
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure with three decimals, a dash where there is none."""
     return _NOTHING if value is None else f"{value:.3f}"
 
 

@@ -1,62 +1,144 @@
-"""Scores as a JSON object, and the two files of a report."""
+"""Gold and predictions as a report: a JSON object, and the two files that hold it."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hoidam.document import Annotated, Span, Tagged
 from hoidam.errors import DataError
-from hoidam.evaluate.bootstrap import Interval, Intervals, RatioIntervals, TableIntervals
-from hoidam.evaluate.counts import Counts, ErrorCounts, Measure, Ratios, Table
-from hoidam.evaluate.match import ErrorKind, SpanError
-from hoidam.evaluate.render import FORMAT, check_format, render_markdown
-from hoidam.evaluate.score import ArticleScores, Scores
+from hoidam.evaluate.analysis import Candidates, analyse
+from hoidam.evaluate.bootstrap import RESAMPLES, Interval, Intervals, RatioIntervals, TableIntervals, bootstrap
+from hoidam.evaluate.counts import Counts, Measure, Ratios, Table
+from hoidam.evaluate.errors import errors_dict
+from hoidam.evaluate.ranking import Ranking, rank_categories
+from hoidam.evaluate.render import FORMAT, SECOND_MEASURES, check_format, render_markdown
+from hoidam.evaluate.score import ArticleScores, Scores, score
 from hoidam.files import read_text, refuse_overwrite, whole_file
+from hoidam.labels import LabelScheme
 
-JSON_NAME, MARKDOWN_NAME = "report.json", "report.md"
+REPORT_NAME = "report.json"
 _LINE = 120
 """JSON that fits into so many characters stays on one line."""
+_NO_ANALYSIS: Mapping[str, Any] = {
+    "slices": [],
+    "calibration": {"spans": [], "categories": []},
+    "curves": [],
+    "worst_articles": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Another annotator's gold, scored as a prediction on the articles that both have: the ceiling for a model."""
+
+    annotator: str
+    scores: Scores
+    intervals: Intervals | None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Scores with their intervals, which may be left out."""
+    """Scores with what else is known of them; every part but the scores may be left out.
+
+    `analysis` holds, as plain data, the keys of the report that look into the errors and the scores of a model:
+    `slices`, `calibration`, `curves`, `errors`, `worst_articles`.
+    """
 
     scores: Scores
     intervals: Intervals | None = None
+    ranking: Ranking | None = None
+    second: Second | None = None
+    analysis: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_dict(self, *, facts: Mapping[str, Any], examples: int = 0) -> dict[str, Any]:
-        """The report as plain JSON data: facts, counts, ratios, intervals, errors, and the counts of every article.
+    def to_dict(self, *, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The report as plain JSON data.
 
-        `facts` says where the numbers come from (command, commit, hashes, hardware, model). `examples` is how many
-        errors of each kind are shown with their surfaces, spread evenly over the articles; leave it at 0 for test
-        articles, whose text is for the scorer alone. Raises DataError where facts are not JSON data.
+        `facts` says where the numbers come from (command, commit, hashes, hardware, model). Raises DataError where
+        facts are not JSON data.
         """
         scores, intervals = self.scores, self.intervals
-        tables = {measure: scores.table(measure) for measure in Measure}
+        strict = scores.table(Measure.STRICT).micro
         return {
             "format": FORMAT,
             "facts": _plain(facts),
             "scored": {
                 "articles": len(scores.articles),
                 "unread": list(scores.unread),
-                "gold_spans": tables[Measure.STRICT].micro.gold,
-                "predicted_spans": tables[Measure.STRICT].micro.predicted,
+                "gold_spans": strict.gold,
+                "predicted_spans": strict.predicted,
             },
             "bootstrap": None if intervals is None else _bootstrap_dict(intervals),
-            "measures": {
-                measure.value: _table_dict(table, intervals.tables[measure] if intervals else None)
-                for measure, table in tables.items()
-            },
+            "measures": _measures_dict(scores, intervals, measures=tuple(Measure)),
+            "ranking": None if self.ranking is None else asdict(self.ranking),
             "false_alarms": _alarms_dict(scores, intervals),
             "unreachable": [
                 {"cause": cause, "type": name} | asdict(reach) for (cause, name), reach in scores.unreachable.items()
             ],
-            "errors": _errors_dict(scores, examples=examples),
+            "second": None if self.second is None else _second_dict(self.second),
+            **_NO_ANALYSIS,
+            "errors": errors_dict((), scheme=scores.scheme),
+            **self.analysis,
             "per_article": [_article_dict(article) for article in scores.articles],
         }
+
+
+def make_report(
+    gold: Sequence[Annotated],
+    *,
+    predictions: Sequence[Tagged],
+    scheme: LabelScheme,
+    candidates: Candidates | None = None,
+    unreachable: Mapping[str, Mapping[Span, str]] | None = None,
+    second: Sequence[Annotated] = (),
+    seen: Iterable[tuple[str, str]] = (),
+    show_errors: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Report:
+    """Score predictions against gold, with intervals and all that a report says.
+
+    `candidates` are what the model found before any threshold, where a model is at hand; `seen` are the mentions that
+    it learnt from, by type and surface. With `show_errors` the report holds the text of every error: leave it off for
+    test articles, whose text is for the scorer alone. Raises DataError as `score` does.
+    """
+    scores = score(gold, predictions=predictions, scheme=scheme, unreachable=unreachable)
+    return Report(
+        scores=scores,
+        intervals=bootstrap(scores, resamples=resamples, seed=seed),
+        ranking=rank_categories(
+            gold,
+            predictions=predictions,
+            scheme=scheme,
+            raw=None if candidates is None else candidates.calibrated,
+            resamples=resamples,
+            seed=seed,
+        ),
+        second=_score_second(gold, second=second, scheme=scheme, resamples=resamples, seed=seed) if second else None,
+        analysis=analyse(
+            gold, predictions=predictions, scheme=scheme, candidates=candidates, seen=seen, show_text=show_errors
+        ),
+    )
+
+
+def _score_second(
+    gold: Sequence[Annotated], *, second: Sequence[Annotated], scheme: LabelScheme, resamples: int, seed: int
+) -> Second:
+    """Raises DataError where the two share no article."""
+    others = {one.id: one for one in second}
+    common = [one for one in gold if one.id in others]
+    if not common:
+        raise DataError(
+            "no article of the gold", field="second", cure="Give a second annotator's gold on the same articles"
+        )
+    given = [
+        Tagged(other.id, "", other.spans, dict.fromkeys(sorted(other.categories), 1.0), other.annotator)
+        for other in (others[one.id] for one in common)
+    ]
+    scores = score(common, predictions=given, scheme=scheme)
+    names = ", ".join(sorted({one.model for one in given}))
+    return Second(names, scores, bootstrap(scores, resamples=resamples, seed=seed))
 
 
 def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False) -> tuple[Path, Path]:
@@ -74,7 +156,7 @@ def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False
 
 def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, Path]:
     """The files of a report in `folder`; raises DataError where either exists and `force` is not given."""
-    paths = folder / JSON_NAME, folder / MARKDOWN_NAME
+    paths = folder / REPORT_NAME, folder / "report.md"
     for path in paths:
         refuse_overwrite(path, force=force)
     return paths
@@ -90,6 +172,11 @@ def read_report(path: Path) -> dict[str, Any]:
     except DataError as error:
         raise error.at(path) from None
     return dict(report)
+
+
+def find_report(path: Path) -> Path:
+    """The `report.json` that a path names: itself, or the one in the folder."""
+    return path / REPORT_NAME if path.is_dir() else path
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +198,21 @@ def _bootstrap_dict(intervals: Intervals) -> dict[str, Any]:
         "resamples": intervals.resamples,
         "seed": intervals.seed,
         "level": intervals.level,
+    }
+
+
+def _measures_dict(scores: Scores, intervals: Intervals | None, *, measures: Sequence[Measure]) -> dict[str, Any]:
+    return {
+        measure.value: _table_dict(scores.table(measure), intervals.tables[measure] if intervals else None)
+        for measure in measures
+    }
+
+
+def _second_dict(second: Second) -> dict[str, Any]:
+    return {
+        "annotator": second.annotator,
+        "articles": len(second.scores.articles),
+        "measures": _measures_dict(second.scores, second.intervals, measures=SECOND_MEASURES),
     }
 
 
@@ -143,59 +245,12 @@ def _alarms_dict(scores: Scores, intervals: Intervals | None) -> dict[str, Any]:
     return asdict(alarms) | rates | {"intervals": bounds}
 
 
-def _errors_dict(scores: Scores, *, examples: int) -> dict[str, Any]:
-    errors = list(scores.errors)
-    by_type = scores.error_counts
-    return {
-        "types": {name: asdict(counts) for name, counts in by_type.items()},
-        "total": asdict(sum(by_type.values(), ErrorCounts())),
-        "confusions": _confusions(errors),
-        "examples": [_error_dict(error) for error in _spread(errors, each=examples)],
-    }
-
-
-def _confusions(errors: Sequence[SpanError]) -> list[dict[str, Any]]:
-    """Gold and predicted type of every type error, gold and predicted category of every category error, counted."""
-    counter: Counter[tuple[str, str, str]] = Counter()
-    for error in errors:
-        if error.gold is None or error.predicted is None:
-            continue
-        if error.kind is ErrorKind.TYPE:
-            counter["type", error.gold.type, error.predicted.type] += 1
-        elif error.kind is ErrorKind.CATEGORY:
-            counter["category", str(error.gold.category), str(error.predicted.category)] += 1
-    ranked = sorted(counter.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [
-        {"kind": kind, "gold": gold, "predicted": predicted, "count": count}
-        for (kind, gold, predicted), count in ranked
-    ]
-
-
-def _spread(errors: Sequence[SpanError], *, each: int) -> list[SpanError]:
-    """At most `each` errors of every kind, evenly spaced, so that the first articles do not fill the list."""
-    kinds: defaultdict[ErrorKind, list[SpanError]] = defaultdict(list)
-    for error in errors:
-        kinds[error.kind].append(error)
-    taken = ((kinds[kind], min(each, len(kinds[kind]))) for kind in ErrorKind)
-    return [found[index * len(found) // count] for found, count in taken for index in range(count)]
-
-
-def _error_dict(error: SpanError) -> dict[str, Any]:
-    sides = (("gold", error.gold, error.gold_text), ("predicted", error.predicted, error.predicted_text))
-    record: dict[str, Any] = {"article": error.article, "kind": error.kind.value}
-    for side, span, text in sides:
-        if span is not None:
-            record[side] = {"start": span.start, "end": span.end, "type": span.type, "text": text}
-            if span.category is not None:
-                record[side]["category"] = span.category
-    return record
-
-
 def _article_dict(article: ArticleScores) -> dict[str, Any]:
     """Counts as [correct, predicted, gold]: enough to compare two models article by article from their reports."""
     alarms = article.false_alarms
     return {
         "id": article.id,
+        "gold_sha256": article.gold_sha256,
         "read": article.read,
         "measures": {
             measure.value: {label: [row.correct, row.predicted, row.gold] for label, row in rows.items()}

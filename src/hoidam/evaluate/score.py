@@ -1,14 +1,13 @@
 """From gold and predictions to counts, article by article."""
 
-import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hoidam.document import Annotated, Span, Tagged
 from hoidam.errors import DataError
-from hoidam.evaluate.counts import Counts, ErrorCounts, FalseAlarms, Measure, Reach, Table
-from hoidam.evaluate.match import Pair, SpanError, find_errors, match_groups, same_offsets
+from hoidam.evaluate.counts import ANY_TYPE, Counts, FalseAlarms, Measure, Reach, Table
+from hoidam.evaluate.match import Pair, match_groups, same_offsets
 from hoidam.labels import LabelScheme
 
 UNREAD = "no prediction for the article"
@@ -19,15 +18,15 @@ UNREAD = "no prediction for the article"
 class ArticleScores:
     """The counts of one article: by measure and label (labels that occur), and by cause and type for unreachable gold.
 
-    `read` is whether there is a prediction for the article.
+    `read` is whether there is a prediction for the article, `gold_sha256` the hash of its text and gold.
     """
 
     id: str
+    gold_sha256: str
     read: bool
     counts: Mapping[Measure, Mapping[str, Counts]]
     false_alarms: FalseAlarms
     unreachable: Mapping[tuple[str, str], Reach]
-    errors: tuple[SpanError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +61,6 @@ class Scores:
             for key, reach in article.unreachable.items():
                 total[key] += reach
         return dict(sorted(total.items()))
-
-    @property
-    def errors(self) -> Iterator[SpanError]:
-        """Every error, article by article and in text order."""
-        return itertools.chain.from_iterable(article.errors for article in self.articles)
-
-    @property
-    def error_counts(self) -> dict[str, ErrorCounts]:
-        """Errors by span type and kind: of an error with a gold span its type, of an invented span its own."""
-        kinds: dict[str, Counter[str]] = {name: Counter() for name in self.scheme.type_names}
-        for error in self.errors:
-            kinds[error.type][error.kind.value] += 1
-        return {name: ErrorCounts(**counter) for name, counter in kinds.items()}
 
 
 def score(
@@ -123,42 +109,57 @@ def _score_article(
     by_category = _count(annotated.categories & labels, predicted=labels, gold=annotated.categories)
     return ArticleScores(
         id=annotated.id,
+        gold_sha256=annotated.sha256,
         read=tagged is not None,
         counts=_span_counts(pairs, gold=annotated.spans, predicted=predicted) | {Measure.CATEGORIES: by_category},
         false_alarms=_false_alarms(annotated, tagged=tagged, scheme=scheme),
         unreachable=_unreachable(annotated, pairs=pairs, causes=causes, read=tagged is not None),
-        errors=tuple(find_errors(pairs, gold=annotated.spans, predicted=predicted, article=annotated.id, text=text)),
     )
 
 
 def _span_counts(
     pairs: Sequence[Pair], *, gold: Sequence[Span], predicted: Sequence[Span]
 ) -> dict[Measure, dict[str, Counts]]:
-    def types(spans: Iterable[Span]) -> list[str]:
-        return [span.type for span in spans]
-
-    def categories(spans: Iterable[Span]) -> list[str]:
-        return [span.category for span in spans if span.category is not None]
-
     exact = [wanted for wanted, given in pairs if same_offsets((wanted, given))]
     exact_category = [wanted for wanted, given in pairs if wanted == given and wanted.category is not None]
     found = [wanted for wanted, _ in pairs]
-    with_category = [span for span in gold if span.category is not None]
+    gold_category = [span for span in gold if span.category is not None]
     given_category = [span for span in predicted if span.category is not None]
-    agreeing = match_groups(with_category, given_category, key=lambda span: (span.type, span.category))
+    agreeing = match_groups(gold_category, given_category, key=lambda span: (span.type, span.category))
     found_category = [wanted for wanted, _ in agreeing]
 
-    every = {"predicted": types(predicted), "gold": types(gold)}
-    categorised = {"predicted": types(given_category), "gold": types(with_category)}
+    every = {"predicted": _types(predicted), "gold": _types(gold)}
+    categorised = {"predicted": _types(given_category), "gold": _types(gold_category)}
+    by_category = {"predicted": _categories(given_category), "gold": _categories(gold_category)}
+    strict, overlap = _count(_types(exact), **every), _count(_types(found), **every)
     return {
-        Measure.STRICT: _count(types(exact), **every),
-        Measure.STRICT_CATEGORY: _count(types(exact_category), **categorised),
-        Measure.OVERLAP: _count(types(found), **every),
-        Measure.OVERLAP_CATEGORY: _count(types(found_category), **categorised),
-        Measure.OVERLAP_BY_CATEGORY: _count(
-            categories(found_category), predicted=categories(given_category), gold=categories(with_category)
-        ),
+        Measure.STRICT: strict,
+        Measure.STRICT_CATEGORY: _count(_types(exact_category), **categorised),
+        Measure.STRICT_BY_CATEGORY: _count(_categories(exact_category), **by_category),
+        Measure.EXACT: _exact(gold, predicted),
+        Measure.PARTIAL: {
+            label: replace(counts, correct=(strict[label].correct + counts.correct) / 2)
+            for label, counts in overlap.items()
+        },
+        Measure.OVERLAP: overlap,
+        Measure.OVERLAP_CATEGORY: _count(_types(found_category), **categorised),
+        Measure.OVERLAP_BY_CATEGORY: _count(_categories(found_category), **by_category),
     }
+
+
+def _types(spans: Iterable[Span]) -> list[str]:
+    return [span.type for span in spans]
+
+
+def _categories(spans: Iterable[Span]) -> list[str]:
+    return [span.category for span in spans if span.category is not None]
+
+
+def _exact(gold: Sequence[Span], predicted: Sequence[Span]) -> dict[str, Counts]:
+    """Offsets that both sides have, as often as both have them; no entry where neither has a span."""
+    wanted, given = (Counter((span.start, span.end) for span in side) for side in (gold, predicted))
+    counts = Counts((wanted & given).total(), len(predicted), len(gold))
+    return {ANY_TYPE: counts} if counts.scored else {}
 
 
 def _count(correct: Iterable[str], *, predicted: Iterable[str], gold: Iterable[str]) -> dict[str, Counts]:

@@ -2,66 +2,109 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hoidam
 from hoidam.checkpoint import describe_hardware, load_model
-from hoidam.document import Annotated, Span, Tagged, read_articles, read_gold, read_tagged
-from hoidam.evaluate import Report, bootstrap, score
-from hoidam.labels import LabelScheme, read_labels
-from hoidam.predict import choose_device
+from hoidam.document import Annotated, Span, Tagged, read_tagged
+from hoidam.evaluate import Benchmark, Candidates, GoldSet, Sources, make_report
+from hoidam.files import read_json_lines
+from hoidam.labels import LabelScheme
+from hoidam.predict import Prediction, choose_device
 from hoidam.provenance import command, commit
 
-Causes = Mapping[str, Mapping[Span, str]]
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is scored: predictions, and of a model also all that it found and the gold that it cannot reach."""
+
+    predictions: Sequence[Tagged]
+    facts: Mapping[str, Any]
+    candidates: Candidates | None = None
+    unreachable: Mapping[str, Mapping[Span, str]] | None = None
 
 
 def score_files(
+    sources: Sources | Benchmark,
     *,
-    gold: Sequence[Path],
-    articles: Sequence[Path],
-    labels: Path,
     model: Path | None,
     tagged: Path | None,
     device: str = "auto",
-    examples: int = 0,
+    seen_in: Sequence[Path] = (),
+    show_errors: bool = False,
 ) -> dict[str, Any]:
     """Score a model, or a file that was tagged before, as a report in plain data.
 
-    Raises DataError on files that do not fit together and CheckpointError on a model of another scheme.
+    `seen_in` are gold files whose mentions count as seen. Raises DataError on files that do not fit together or are not
+    as a benchmark froze them, and CheckpointError on a model of another scheme.
     """
-    scheme = read_labels(labels)
-    texts = read_articles(articles)
-    wanted = read_gold(gold, texts, scheme)
-    facts: dict[str, Any] = {
-        "command": command(),
-        "hoidam": hoidam.__version__,
-        "commit": commit(),
-        "data_sha256": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (*gold, *articles)},
-    }
-    causes: Causes = {}
+    wanted = sources.read()
+    facts: dict[str, Any] = {"command": command(), "hoidam": hoidam.__version__, "commit": commit()}
+    if isinstance(sources, Benchmark):
+        facts["benchmark"] = {"name": sources.name, "sha256": sources.sha256}
+        sources = sources.sources
+    facts["data_sha256"] = {str(path): _sha256(path) for path in dict.fromkeys((*sources.files, *seen_in))}
     if model is not None:
-        given, causes, facts["model"] = _tag(wanted, model=model, device=device, scheme=scheme)
-        facts["hardware"] = describe_hardware()
+        found = _tag(wanted.gold, model=model, device=device, scheme=wanted.scheme)
     elif tagged is not None:
-        given = read_tagged(tagged, texts, scheme)
-        facts["tagged"] = {"file": str(tagged), "models": sorted({one.model for one in given})}
-    ids = {annotated.id for annotated in wanted}
-    scores = score(wanted, predictions=[one for one in given if one.id in ids], scheme=scheme, unreachable=causes)
-    return Report(scores, bootstrap(scores)).to_dict(facts=facts, examples=examples)
+        found = _read(wanted, tagged)
+    else:
+        raise ValueError("either a model or a tagged file is needed")
+    return make_report(
+        wanted.gold,
+        predictions=found.predictions,
+        scheme=wanted.scheme,
+        candidates=found.candidates,
+        unreachable=found.unreachable,
+        second=wanted.second,
+        seen=_mentions(seen_in),
+        show_errors=show_errors,
+    ).to_dict(facts=facts | dict(found.facts))
 
 
-def _tag(
-    wanted: Sequence[Annotated], *, model: Path, device: str, scheme: LabelScheme
-) -> tuple[list[Tagged], Causes, str]:
+def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, scheme: LabelScheme) -> _Found:
     loaded = load_model(model, device=choose_device(device), scheme=scheme)
-    texts = [annotated.article.text for annotated in wanted]
-    predictions = [found.above(loaded.settings.thresholds) for found in loaded.predictor.predict(texts)]
-    tagged = [
-        Tagged(annotated.id, "", found.spans, found.categories, loaded.identity)
-        for annotated, found in zip(wanted, predictions, strict=True)
-    ]
-    causes = {
-        annotated.id: loaded.predictor.read(annotated.article.text).unreachable(annotated) for annotated in wanted
-    }
-    return tagged, causes, loaded.identity
+
+    def tagged(predictions: Sequence[Prediction]) -> list[Tagged]:
+        return [
+            found.tagged(annotated.id, model=loaded.identity)
+            for annotated, found in zip(wanted, predictions, strict=True)
+        ]
+
+    settings = loaded.settings
+    predictions = loaded.predictor.predict([annotated.article.text for annotated in wanted])
+    return _Found(
+        predictions=tagged([settings.decide(found) for found in predictions]),
+        facts={"model": loaded.identity, "hardware": describe_hardware()},
+        candidates=Candidates(
+            raw=tagged(predictions),
+            calibrated=tagged([found.calibrated(settings.calibration) for found in predictions]),
+            thresholds=settings.thresholds.by_label(),
+        ),
+        unreachable={
+            annotated.id: loaded.predictor.read(annotated.article.text).unreachable(annotated) for annotated in wanted
+        },
+    )
+
+
+def _read(wanted: GoldSet, path: Path) -> _Found:
+    given = read_tagged(path, wanted.articles, wanted.scheme)
+    ids = {annotated.id for annotated in wanted.gold}
+    facts = {"tagged": {"file": str(path), "models": sorted({one.model for one in given})}}
+    return _Found([one for one in given if one.id in ids], facts)
+
+
+def _mentions(paths: Sequence[Path]) -> frozenset[tuple[str, str]]:
+    """Types and surfaces of the spans in gold files, whose lines repeat the surface: no text is needed."""
+    return frozenset(
+        (str(span["type"]), str(span["text"]))
+        for path in paths
+        for _, record in read_json_lines(path)
+        for span in record.get("spans", ())
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

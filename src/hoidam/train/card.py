@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from hoidam.checkpoint import ModelSettings
-from hoidam.evaluate import JSON_NAME, read_report, render_markdown
+from hoidam.evaluate import find_report, read_report, render_markdown
 
 _TEMPLATE = """\
 # {{ settings.name }}
@@ -52,7 +52,7 @@ def render_card(settings: ModelSettings, *, provenance: Mapping[str, Any], repor
 
 def card_sections(reports: Sequence[Path]) -> dict[str, str]:
     """Sections for a card from the folders of evaluation reports, by a heading with the folder's name."""
-    return {f"Scores: {folder.name}": _demoted(render_markdown(read_report(folder / JSON_NAME))) for folder in reports}
+    return {f"Scores: {folder.name}": _demoted(render_markdown(read_report(find_report(folder)))) for folder in reports}
 
 
 def _demoted(markdown: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hoidam.checkpoint import save_model
 from hoidam.document import Annotated, Tagged
-from hoidam.evaluate import Measure, Report, Scores, bootstrap, render_markdown, score
+from hoidam.evaluate import Candidates, Measure, make_report, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
 from hoidam.train.calibrate import fit_calibration
@@ -22,13 +22,14 @@ MODEL_NAME = "model"
 
 def dev_scores(predictor: Predictor, corpus: Corpus) -> dict[str, float]:
     """Strict F1 by type, categories' F1 and the mean over types that chooses the best epoch, without thresholds."""
-    found = predict_dev(predictor, corpus)
-    scores = _score(corpus, [prediction.above(Thresholds(spans={}, categories=0.5)) for prediction in found])
+    thresholds = Thresholds(spans={}, categories=0.5)
+    kept = [found.above(thresholds) for found in predict_dev(predictor, corpus)]
+    scores = score(corpus.dev, predictions=_tagged(corpus, kept), scheme=corpus.scheme)
     strict = scores.table(Measure.STRICT)
-    by_label = {f"{name}_f1": counts.ratios.f1 or 0.0 for name, counts in strict.rows.items()}
+    found = {f"{name}_f1": counts.ratios.f1 or 0.0 for name, counts in strict.rows.items()}
     if corpus.scheme.categories:
-        by_label["categories_f1"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
-    return by_label | {DEV_SCORE: strict.macro.f1 or 0.0}
+        found["categories_f1"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
+    return found | {DEV_SCORE: strict.macro.f1 or 0.0}
 
 
 def predict_dev(predictor: Predictor, corpus: Corpus) -> list[Prediction]:
@@ -36,14 +37,8 @@ def predict_dev(predictor: Predictor, corpus: Corpus) -> list[Prediction]:
     return predictor.predict([annotated.article.text for annotated in corpus.dev])
 
 
-def _score(
-    corpus: Corpus, predictions: Sequence[Prediction], *, unreachable: Mapping[str, Any] | None = None
-) -> Scores:
-    return score(corpus.dev, predictions=_tagged(corpus, predictions), scheme=corpus.scheme, unreachable=unreachable)
-
-
 def _tagged(corpus: Corpus, predictions: Sequence[Prediction]) -> list[Tagged]:
-    return [prediction.tagged(annotated.id) for annotated, prediction in zip(corpus.dev, predictions, strict=True)]
+    return [found.tagged(annotated.id) for annotated, found in zip(corpus.dev, predictions, strict=True)]
 
 
 def write_results(
@@ -58,13 +53,20 @@ def write_results(
     predictor = setup.predictor
     predictor.precision = "fp32"
     predictions = predict_dev(predictor, corpus)
-    calibration = fit_calibration(corpus.dev, candidates=_tagged(corpus, predictions), scheme=corpus.scheme)
-    calibrated = [prediction.calibrated(calibration) for prediction in predictions]
+    raw = _tagged(corpus, predictions)
+    calibration = fit_calibration(corpus.dev, candidates=raw, scheme=corpus.scheme)
+    calibrated = [found.calibrated(calibration) for found in predictions]
     thresholds = tune_thresholds(corpus.dev, calibrated, scheme=corpus.scheme)
     settings = setup.model_settings(calibration=calibration, thresholds=thresholds)
-    decided = [settings.decide(prediction) for prediction in predictions]
-    scores = _score(corpus, decided, unreachable=_unreachable(predictor, corpus.dev))
-    report = Report(scores, bootstrap(scores, seed=setup.recipe.seed)).to_dict(facts=provenance, examples=20)
+    report = make_report(
+        corpus.dev,
+        predictions=_tagged(corpus, [settings.decide(found) for found in predictions]),
+        candidates=Candidates(raw, _tagged(corpus, calibrated), thresholds.by_label()),
+        scheme=corpus.scheme,
+        unreachable=_unreachable(predictor, corpus.dev),
+        show_errors=True,
+        seed=setup.recipe.seed,
+    ).to_dict(facts=provenance)
     _write_json(folder / "dev.json", report)
     (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
     (folder / "curves.jsonl").write_text("".join(json_line(entry) for entry in curves), encoding="utf-8")
