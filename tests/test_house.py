@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "hoidam"
 
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"files", "labels", "progress", "provenance"},
+    {"files", "labels", "pages", "progress", "provenance"},
     {"document"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode"},
