@@ -53,7 +53,7 @@ def make_report(
             "command": f"hoidam evaluate --gold {make(rng)}.jsonl --report out",
             "commit": f"{rng.getrandbits(160):040x}",
             "data_sha256": {f"{make(rng)}.jsonl": f"{rng.getrandbits(256):064x}" for _ in range(2)},
-            "model": f"{make(rng)}@46a61009779d",
+            "model": f"quick {make(rng)}@46a61009779d",
             "hardware": {"processor": make(rng), "threads": 2, "gpu": None, "bf16": False},
         },
         "scored": {
@@ -145,7 +145,7 @@ def _interval(rng: random.Random, value: float | None) -> Json | None:
     if value is None:
         return None
     width = rng.uniform(0, 0.1)
-    return {"low": max(0.0, value - width), "high": min(1.0, value + width), "resamples": 10000}
+    return {"low": max(0.0, value - width), "high": value + min(width, abs(1 - value)), "resamples": 10000}
 
 
 def _ranking(rng: random.Random, articles: int, *, intervals: bool) -> Json:

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 Point = tuple[float, float]
 
-_WIDTH, _HEIGHT = 240, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 26, 8, 8, 20
+_WIDTH, _HEIGHT = 240, 164
+_LEFT, _RIGHT, _TOP, _BOTTOM = 26, 8, 20, 20
 """Size and margins of a plot, in the units of its own view box."""
 
 
@@ -69,7 +69,7 @@ def reliability(before: Mapping[str, Any] | None, *, after: Mapping[str, Any]) -
 
     The bars below are the share of items in each bin after calibration.
     """
-    plot = Plot()
+    plot = Plot("score", "share that is right")
     total = sum(each["items"] for each in after["bins"]) or 1
     bars = [
         plot.bar(each["low"], each["high"], height=each["items"] / total, part=0.25)
@@ -86,14 +86,14 @@ def reliability(before: Mapping[str, Any] | None, *, after: Mapping[str, Any]) -
 
 def precision_recall(points: Sequence[Mapping[str, Any]], *, operating: Mapping[str, Any] | None) -> Markup:
     """Precision by recall, and where the tagger works."""
-    plot = Plot()
+    plot = Plot("recall", "precision")
     dots = [plot.dot(point, "dot") for point in _points([operating] if operating else [], "recall", "precision")]
     return plot.draw([plot.line(_points(points, "recall", "precision"), "f1"), *dots])
 
 
 def thresholds(points: Sequence[Mapping[str, Any]], *, operating: Mapping[str, Any] | None) -> Markup:
     """Precision, recall and F1 by threshold, and the threshold that the tagger uses."""
-    plot = Plot()
+    plot = Plot("threshold", "")
     names = ("precision", "recall", "f1")
     lines = [plot.line(_points(points, "threshold", name), name) for name in names]
     if operating:
@@ -123,7 +123,10 @@ def offsets_histogram(counts: Mapping[str, int], *, highest: int) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plane from 0 to 1 both ways, drawn as SVG."""
+    """A plane from 0 to 1 both ways, with the names of its axes, drawn as SVG."""
+
+    across: str
+    up: str
 
     def x(self, value: float) -> float:
         """Units from the left."""
@@ -159,7 +162,11 @@ class Plot:
                 _text(f"{tick:g}", x=_LEFT - 5, y=self.y(tick) + 3.5, kind="left"),
             )
         ]
-        body = Markup("").join([*frame, *parts])
+        names = [
+            _text(self.across, x=self.x(0.75), y=_HEIGHT - 5),
+            _text(self.up, x=self.x(0), y=_TOP - 8, kind="up"),
+        ]
+        body = Markup("").join([*frame, *names, *parts])
         return Markup('<svg class="plot" viewBox="0 0 {} {}" aria-hidden="true">{}</svg>').format(_WIDTH, _HEIGHT, body)
 
 

@@ -6,17 +6,15 @@ addEventListener("beforeprint", () => {
 (() => {
   const holder = document.getElementById("data");
   if (!holder) return;
-  const { hues, errors } = JSON.parse(holder.textContent);
+  const errors = JSON.parse(holder.textContent);
   const form = document.querySelector(".filters");
-  const head = document.querySelector("#list thead");
-  const body = document.querySelector("#list tbody");
+  const list = document.getElementById("list");
   const status = document.getElementById("status");
   const empty = document.getElementById("empty");
   const more = document.getElementById("more");
   const STEP = 50;
-  const FIELDS = ["kind", "type", "category", "article", "text"];
-  const SIDES = [["gold", "gold"], ["predicted", "prediction"]];
-  let sorting = { by: "article", down: false };
+  const FIELDS = ["kind", "type", "category", "article", "sort", "text"];
+  const SIDES = [["gold", "gold", "g gs ge"], ["predicted", "prediction", "p ps pe"]];
   let fitting = [];
 
   const distinct = (values) => [...new Set(values.filter(Boolean))];
@@ -43,40 +41,33 @@ addEventListener("beforeprint", () => {
       && (!wanted.text || contents()[row.order][wanted.loose ? "plain" : "exact"].includes(wanted.text));
   }
 
+  // Errors without a prediction have no score and come last either way.
   const collator = new Intl.Collator("en", { numeric: true });
-  const keys = {
-    article: (row) => row.article, kind: (row) => row.kind, score: (row) => row.score,
-    type: (row) => row.types.join(" "), category: (row) => row.categories.join(" "),
+  const orders = {
+    article: () => 0,
+    kind: (one, other) => collator.compare(one.kind, other.kind),
+    type: (one, other) => collator.compare(one.types.join(), other.types.join()),
+    category: (one, other) => collator.compare(one.categories.join(), other.categories.join()),
+    sure: (one, other) => other.score - one.score,
+    unsure: (one, other) => (one.score < 0) - (other.score < 0) || one.score - other.score,
   };
-
-  function compare(one, other) {
-    const key = keys[sorting.by];
-    const [a, b] = [key(one), key(other)];
-    const first = typeof a === "number" ? a - b : collator.compare(a, b);
-    return (sorting.down ? -first : first)
-      || collator.compare(one.article, other.article) || one.start - other.start || one.order - other.order;
-  }
+  const inText = (one, other) => collator.compare(one.article, other.article) || one.start - other.start || one.order - other.order;
 
   function update() {
     const wanted = Object.fromEntries(FIELDS.map((name) => [name, form.elements[name]?.value ?? ""]));
     wanted.text = folded(wanted.text);
     wanted.loose = wanted.text === plain(wanted.text);
-    fitting = rows.filter((row) => fits(row, wanted)).sort(compare);
-    const total = errors.length.toLocaleString("en");
-    const found = fitting.length.toLocaleString("en");
-    status.textContent = fitting.length === errors.length ? `${total} error${total === "1" ? "" : "s"}` : `${found} of ${total} errors`;
-    for (const cell of head.querySelectorAll("th")) {
-      if (cell.querySelector("button")?.dataset.sort === sorting.by) cell.setAttribute("aria-sort", sorting.down ? "descending" : "ascending");
-      else cell.removeAttribute("aria-sort");
-    }
-    body.replaceChildren();
+    fitting = rows.filter((row) => fits(row, wanted)).sort((one, other) => orders[wanted.sort](one, other) || inText(one, other));
+    const total = `${errors.length.toLocaleString("en")} error${errors.length === 1 ? "" : "s"}`;
+    status.textContent = fitting.length === errors.length ? total : `${fitting.length.toLocaleString("en")} of ${total}`;
+    list.replaceChildren();
     extend();
   }
 
   function extend() {
-    const from = body.childElementCount;
-    body.append(...fitting.slice(from, from + STEP).map(rowOf));
-    const left = fitting.length - body.childElementCount;
+    const from = list.childElementCount;
+    list.append(...fitting.slice(from, from + STEP).map(itemOf));
+    const left = fitting.length - list.childElementCount;
     more.hidden = left === 0;
     more.textContent = `Show ${Math.min(left, STEP)} more of ${left.toLocaleString("en")}`;
     empty.hidden = fitting.length > 0;
@@ -89,35 +80,19 @@ addEventListener("beforeprint", () => {
     return node;
   }
 
-  function cell(name, ...children) {
-    const node = make("td", name, ...children);
-    node.setAttribute("role", "cell");
-    return node;
+  function itemOf({ error }) {
+    return make("li", "",
+      make("p", "what", make("b", "", error.kind), " ", make("bdi", "soft", error.article)),
+      make("div", "", ...SIDES.flatMap((side) => sideLines(error, side)), context(error)));
   }
 
-  function rowOf({ error, types, categories, score }) {
-    const row = make("tr", "",
-      cell("article", make("bdi", "", error.article)),
-      cell("kind", error.kind),
-      cell("type", types.join(" → ")),
-      cell("category", categories.join(" → ")),
-      cell("score", score < 0 ? "" : score.toFixed(2)),
-      cell("where", ...SIDES.flatMap((side) => sideLines(error, side)), context(error)));
-    row.setAttribute("role", "row");
-    return row;
-  }
-
-  function sideLines(error, [side, title]) {
-    const label = (span) => [span.type, span.category].filter(Boolean).join(" · ");
-    if (!error[side].length) return [make("p", "side-line", make("b", "", title), make("span", "soft", "nothing"))];
-    return error[side].map((span) => make("p", "side-line", make("b", "", title),
-      coloured(make("span", "tag", label(span)), hues[span.type]), make("bdi", "", `“${span.text}”`),
-      ...(span.score == null ? [] : [make("span", "score", span.score.toFixed(2))])));
-  }
-
-  function coloured(node, hue) {
-    node.style.setProperty("--h", hue ?? 0);
-    return node;
+  function sideLines(error, [side, title, mark]) {
+    const line = (...children) => make("p", "side-line", make("b", "", title), ...children);
+    if (!error[side].length) return [line(make("span", "soft", "nothing"))];
+    return error[side].map((span) => line(
+      make("span", "label", [span.type, span.category].filter(Boolean).join(" · ")),
+      make("mark", mark, make("bdi", "", span.text)),
+      ...(span.score == null ? [] : [make("span", "soft num", span.score.toFixed(2))])));
   }
 
   // Offsets count code points, the strings of this language count UTF-16 units.
@@ -144,46 +119,34 @@ addEventListener("beforeprint", () => {
   function store() {
     const state = new URLSearchParams();
     for (const name of FIELDS) if (form.elements[name]?.value) state.set(name, form.elements[name].value);
-    if (sorting.by !== "article" || sorting.down) state.set("sort", (sorting.down ? "-" : "") + sorting.by);
+    if (state.get("sort") === "article") state.delete("sort");
     try { history.replaceState(null, "", `#${state.size ? state : "errors"}`); } catch { /* some browsers keep local files from doing so */ }
   }
 
-  function restore() {
-    const state = new URLSearchParams(location.hash.slice(1));
-    for (const name of FIELDS) if (form.elements[name]) form.elements[name].value = state.get(name) ?? "";
-    for (const choice of form.querySelectorAll("select")) if (choice.selectedIndex < 0) choice.value = "";
-    const sort = state.get("sort") ?? "article";
-    const by = sort.replace(/^-/, "");
-    sorting = Object.hasOwn(keys, by) ? { by, down: sort.startsWith("-") } : { by: "article", down: false };
+  function choose(values) {
+    for (const name of FIELDS) if (form.elements[name]) form.elements[name].value = values[name] ?? "";
+    for (const choice of form.querySelectorAll("select")) if (choice.selectedIndex < 0) choice.selectedIndex = 0;
     update();
-    if (state.size && location.hash.includes("=")) document.getElementById("errors").scrollIntoView();
   }
 
-  function choose(changes) {
-    for (const name of FIELDS) if (form.elements[name]) form.elements[name].value = changes[name] ?? "";
-    update();
-    store();
+  function restore() {
+    choose(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
+    if (location.hash.includes("=")) document.getElementById("errors").scrollIntoView();
   }
 
   form.addEventListener("input", () => { update(); store(); });
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", (event) => { event.preventDefault(); choose({}); });
+  form.addEventListener("reset", (event) => { event.preventDefault(); choose({}); store(); });
   more.addEventListener("click", extend);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const { sort, article, clear } = button.dataset;
-    if (sort) {
-      sorting = { by: sort, down: sorting.by === sort ? !sorting.down : sort === "score" };
-      update();
-      store();
-    }
-    if (article !== undefined) {
-      choose({ article });
-      document.getElementById("errors").scrollIntoView();
-      document.getElementById("errors-h").focus({ preventScroll: true });
-    }
-    if (clear !== undefined) { choose({}); form.elements.text.focus(); }
+    const { article, clear } = button.dataset;
+    if (article === undefined && clear === undefined) return;
+    choose({ article });
+    store();
+    document.getElementById("errors").scrollIntoView();
+    document.getElementById("errors-h").focus({ preventScroll: true });
   });
   addEventListener("hashchange", () => location.hash.includes("=") && restore());
   new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && extend(), { rootMargin: "600px" }).observe(more);

@@ -11,7 +11,7 @@ from hoidam.errors import DataError
 from hoidam.evaluate import figures
 from hoidam.evaluate.definitions import KINDS, MEASURES, RANKING, Definition
 from hoidam.evaluate.render import check_format
-from hoidam.pages import TYPE_HUE, hues, page_template
+from hoidam.pages import page_template
 
 MATRIX_LABELS = 24
 """Labels up to which confusions are a table of gold by predicted; beyond, a list of pairs."""
@@ -124,7 +124,7 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "scored": report["scored"],
         "unread": report["scored"]["unread"][:NAMES_SHOWN],
         "bootstrap": report["bootstrap"],
-        "level": "" if report["bootstrap"] is None else f"{100 * report['bootstrap']['level']:g} % interval",
+        "level": "" if report["bootstrap"] is None else f"{100 * report['bootstrap']['level']:g} % interval",
         "second": report["second"],
         "headlines": list(_headlines(tables)),
         "alarms": list(_alarms(report["false_alarms"])),
@@ -142,7 +142,6 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "offsets": list(_offsets(errors["boundary_offsets"])),
         "worst": report["worst_articles"],
         "choices": list(_choices(errors["list"])),
-        "hues": hues(errors["types"], first=TYPE_HUE),
         "figures": figures,
         "ratio": _ratio_text,
         "count": _count_text,
@@ -211,10 +210,10 @@ def _headlines(tables: Iterable[ScoreTable]) -> Iterator[Headline]:
     """The averages over all labels of the measures that most readers ask for."""
     given = {table.name: table.summary for table in tables}
     says = {
-        "strict": ("spans marked", "right in start, end and type", "in the gold", "found so"),
-        "overlap": ("spans marked", "at least in part on a gold span of their type", "in the gold", "met so"),
-        "strict_category": ("spans with a category", "right in all of it", "in the gold", "found so"),
-        "categories": ("categories given to articles", "right", "in the gold", "given"),
+        "strict": ("spans marked", "right in start, end and type", "found exactly"),
+        "overlap": ("spans marked", "at least in part on a gold span of their type", "found at least in part"),
+        "strict_category": ("spans with a category", "right in all of it", "found exactly"),
+        "categories": ("categories given to articles", "right", "given"),
     }
     for name, words in says.items():
         if name in given:
@@ -222,13 +221,13 @@ def _headlines(tables: Iterable[ScoreTable]) -> Iterator[Headline]:
             yield Headline(MEASURES[name].title, row.f1, row.ceiling, _sentence(row, *words))
 
 
-def _sentence(row: Row, given: str, right: str, wanted: str, found: str) -> str:
+def _sentence(row: Row, given: str, right: str, found: str) -> str:
     """Precision and recall for a hundred items."""
     parts = []
     if row.precision.value is not None:
         parts.append(f"of 100 {given}, {100 * row.precision.value:.0f} are {right}")
     if row.recall.value is not None:
-        parts.append(f"of 100 {wanted}, {100 * row.recall.value:.0f} are {found}")
+        parts.append(f"of 100 in the gold, {100 * row.recall.value:.0f} are {found}")
     text = "; ".join(parts) or "there is nothing to score"
     return f"{text[0].upper()}{text[1:]}."
 

@@ -1,4 +1,4 @@
-"""What every HTML page of the project shares: escaping, colours by label, data and scripts that cannot break out, style.
+"""What every HTML page of the project shares: escaping, data and scripts that cannot break out, style.
 
 A page is one file that fetches nothing. Its template stands beside the module that fills it and includes `base.css`
 and `base.js` from here, so that a colour, a focus ring or a rule of search is the same on all pages.
@@ -8,15 +8,11 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
-
-TYPE_HUE, CATEGORY_HUE = 255.0, 20.0
-"""Where the two colour wheels begin, in degrees of OKLCH hue."""
 
 # What would reorder or break the page instead of being read: controls, bidirectional overrides and isolates, and
 # code points that are no characters. Tabs and line ends stay. `base.js` has the same for texts that a script shows.
@@ -63,12 +59,6 @@ def embedded_json(data: Any) -> Markup:
     """
     written = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(_JSON_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written))  # noqa: S704 -- no < > & is left
-
-
-def hues(names: Iterable[str], *, first: float) -> dict[str, int]:
-    """Hues in degrees that lie evenly on a circle, by name in sorted order: the same set has the same colours always."""
-    ordered = sorted(set(names))
-    return {name: round(first + 360 * index / len(ordered)) % 360 for index, name in enumerate(ordered)}
 
 
 def _script_hash(script: str) -> str:

@@ -11,11 +11,14 @@ from hoidam.document import Span
 from hoidam.errors import DataError
 from hoidam.files import read_json_lines, refuse_overwrite, whole_file
 from hoidam.ingest.body import find_body
-from hoidam.pages import CATEGORY_HUE, TYPE_HUE, hues, page_template
+from hoidam.pages import page_template
 
 HEADLINE_LENGTH = 160
 PREVIEW_LENGTH = 320
 """Code points of an article that stand for it while it is closed."""
+
+TYPE_HUE, CATEGORY_HUE = 255.0, 20.0
+"""Where the two colour wheels begin, in degrees of OKLCH hue."""
 
 Texts = Mapping[str, str] | Callable[[str], str | None]
 """Article texts by id; None, or a missing key, where there is no text."""
@@ -198,17 +201,17 @@ def cut_into_pieces(text: str, spans: Iterable[Span], *, start: int = 0, end: in
 def _labels(
     prefix: str, *, spans: Mapping[str, int], articles: Mapping[str, int], first_hue: float
 ) -> dict[str, Label]:
-    """Labels by name, sorted so that the same set has the same colours on every page."""
-    wheel = hues({*spans, *articles}, first=first_hue)
+    """Labels by name, sorted so that the same set has the same colours on every page; hues lie evenly on a circle."""
+    names = sorted(set(spans) | set(articles))
     return {
         name: Label(
             name=name,
             key=f"{prefix}{index}",
-            hue=hue,
+            hue=round(first_hue + 360 * index / len(names)) % 360,
             spans=spans.get(name, 0),
             articles=articles.get(name, 0),
         )
-        for index, (name, hue) in enumerate(wheel.items())
+        for index, name in enumerate(names)
     }
 
 
