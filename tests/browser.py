@@ -46,10 +46,10 @@ class Browser:
         self._answers, answers = os.pipe()
         # Above 9, so that setting up descriptors 3 and 4 overwrites neither.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
+        shell = ("bash", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "bash")
         self._log = (profile.parent / f"{profile.name}.log").open("wb")
         self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "bash", str(CHROMIUM), *_FLAGS]
-            + [f"--user-data-dir={profile}", "about:blank"],
+            [*shell, str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=ends,
             stderr=self._log,
             stdout=self._log,

@@ -12,11 +12,11 @@ Json = dict[str, Any]
 
 TYPES = ("OFFICIAL", "TITLE", "PLACE", "TOPIC")
 CATEGORIES = ("TRADE", "BORDER_GATE", "BORDER_MANAGEMENT", "SECURITY", "AGRICULTURE", "INFRASTRUCTURE", "TOURISM")
-_WORDS = (
+_TEXT = (
     "Sáng nay đoàn đại biểu huyện Mường Khương do ông Giàng Quốc Hưng làm trưởng đoàn đã hội đàm với chính quyền "
     "huyện Mã Quan châu Văn Sơn về phòng chống tội phạm qua biên giới trao đổi thương mại cửa khẩu phát triển du lịch "
     "hai bên thống nhất duy trì tuần tra song phương quản lý mốc giới và giao lưu văn hóa 😀"
-).split()
+)
 _BY_CATEGORY = {"strict_category", "strict_by_category", "overlap_category", "overlap_by_category", "categories"}
 
 
@@ -39,7 +39,7 @@ def make_report(
     `empty` is the share of labels without gold and prediction, `word` makes the words of texts, ids and facts.
     """
     rng = random.Random(seed)
-    make = word or (lambda rng: rng.choice(_WORDS))
+    make = word or (lambda rng: rng.choice(_TEXT.split()))
     ids = [f"{make(rng)}-{number:03}" for number in range(articles)]
     measures = {
         name: _table(rng, _labels(name, types=types, categories=categories), intervals=intervals, empty=empty)
@@ -181,9 +181,7 @@ def _slices(rng: random.Random, types: Sequence[str], *, word: Callable[[random.
             "name": name,
             "of": "spans",
             "title": title,
-            "rows": [
-                {"slice": part, "label": label} | _row(rng, empty=0.1) for label in types for part in names
-            ],
+            "rows": [{"slice": part, "label": label} | _row(rng, empty=0.1) for label in types for part in names],
         }
         for name, (title, names) in parts.items()
     ]
@@ -204,9 +202,7 @@ def _reliability(rng: random.Random, *, skew: float) -> Json:
         confidence = (number + rng.random()) / 10 if items else None
         accuracy = min(1.0, max(0.0, confidence**skew + rng.gauss(0, 0.03))) if confidence is not None else None
         low = number / 10
-        bins.append(
-            {"low": low, "high": low + 0.1, "items": items, "confidence": confidence, "accuracy": accuracy}
-        )
+        bins.append({"low": low, "high": low + 0.1, "items": items, "confidence": confidence, "accuracy": accuracy})
     items = sum(each["items"] for each in bins)
     scores = (rng.random() / 10, rng.random() / 5) if items else (None, None)
     return {"ece": scores[0], "brier": scores[1], "items": items, "bins": bins}
@@ -279,9 +275,7 @@ def _errors(rng: random.Random, listed: Sequence[Json], *, types: Sequence[str],
     offsets: defaultdict[str, Json] = defaultdict(dict)
     for name in types:
         for side in ("start", "end"):
-            offsets[name][side] = {
-                str(words): rng.randint(0, 90 // (1 + abs(words)) ** 2) for words in range(-5, 6)
-            }
+            offsets[name][side] = {str(words): rng.randint(0, 90 // (1 + abs(words)) ** 2) for words in range(-5, 6)}
     return {
         "types": counts,
         "total": {kind: sum(row[kind] for row in counts.values()) for kind in KINDS},

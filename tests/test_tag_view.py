@@ -2,13 +2,10 @@
 
 import base64
 import hashlib
-import html
 import json
 import math
 import random
 import re
-import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,24 +14,24 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from browser import Browser
+from hostile import HOSTILE
 
 from hoidam.document import Span
 from hoidam.errors import DataError
+from hoidam.pages import show
 from hoidam.tag.view import (
     Closing,
     Opening,
     ViewDocument,
-    css_string,
     cut_into_pieces,
     read_view_documents,
     render_view,
-    show,
     view,
 )
 
 TEMPLATE = resources.files("hoidam.tag").joinpath("view.html.jinja").read_text(encoding="utf-8")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
 
 class Reader(HTMLParser):
     """Reads a page back: its tags, the text of each article with the mark classes over each character, its scripts."""
@@ -379,49 +376,28 @@ def test_a_broken_record_is_named_with_its_line_and_no_page_appears(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
 
 
-def browse(page: Path, *, profile: Path, fragment: str = "") -> tuple[str, list[str]]:
-    """The page's tree after its scripts have run, and what it wrote to the console."""
-    command = [
-        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr"),
-        *(f"--user-data-dir={profile}", "--window-size=1280,900", "--virtual-time-budget=3000", "--dump-dom"),
-        page.as_uri() + fragment,
-    ]
-    done = subprocess.run(command, capture_output=True, timeout=100, check=True)
-    console = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if "CONSOLE" in line]
-    return done.stdout.decode("utf-8"), console
+TOOLS = """
+const painted = (mark) => getComputedStyle(mark).backgroundColor !== "rgba(0, 0, 0, 0)";
+const worded = (mark) => getComputedStyle(mark, "::before").content !== "none";
+const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+const point = (mark) => mark.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
+const set = (id, value) => { one(id).value = value; one(id).dispatchEvent(new Event("input")); };
+const ids = () => all(".card:not([hidden]) .id").map((node) => node.textContent);
+const turn = () => new Promise((done) => setTimeout(done, 50));
+"""
 
 
-def probe(page: str, steps: Mapping[str, str], *, folder: Path, fragment: str = "") -> dict[str, object]:
-    """Run JavaScript expressions one after the other in a copy of the page and give their values."""
-    code = "".join(f"seen[{json.dumps(name)}] = await (async () => {{ {step} }})();\n" for name, step in steps.items())
-    script = f"""<script>
-    const all = (query) => [...document.querySelectorAll(query)];
-    const one = (query) => document.querySelector(query);
-    const painted = (mark) => getComputedStyle(mark).backgroundColor !== "rgba(0, 0, 0, 0)";
-    const shown = (node) => getComputedStyle(node).display !== "none";
-    const worded = (mark) => getComputedStyle(mark, "::before").content !== "none";
-    const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {{key, bubbles: true}}));
-    const point = (mark) => mark.dispatchEvent(new PointerEvent("pointerover", {{bubbles: true}}));
-    const set = (id, value) => {{ one(id).value = value; one(id).dispatchEvent(new Event("input")); }};
-    const ids = () => all(".card:not([hidden]) .id").map((node) => node.textContent);
-    const turn = () => new Promise((done) => setTimeout(done, 50));
-    addEventListener("load", async () => {{
-      const seen = {{}};
-      {code}
-      const result = document.body.appendChild(document.createElement("pre"));
-      result.id = "seen";
-      result.textContent = JSON.stringify(seen);
-    }});
-    </script></body>"""
-    copy, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    assert policies == 1
+def probe(
+    page: str, steps: Mapping[str, str], *, browser: Browser, folder: Path, fragment: str = ""
+) -> dict[str, object]:
+    """Run the steps of JavaScript one after the other in the page and give their values."""
     path = folder / "probe.html"
-    path.write_text(copy.replace("</body>", script), encoding="utf-8")
-    tree, console = browse(path, profile=folder / "profile", fragment=fragment)
-    assert console == []
-    found = re.search(r'<pre id="seen">(.*?)</pre>', tree, re.DOTALL)
-    assert found, tree[-2000:]
-    return dict(json.loads(html.unescape(found[1])))
+    path.write_text(page, encoding="utf-8")
+    opened = browser.open(path, fragment=fragment)
+    seen = {name: opened.run(TOOLS + step) for name, step in steps.items()}
+    assert opened.console == []
+    opened.close()
+    return seen
 
 
 CROSSING = "Đường mới tới chợ Bến Đò"
@@ -434,8 +410,7 @@ SCENE = [
 ]
 
 
-@needs_chromium
-def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Path) -> None:
+def test_toggling_a_type_or_category_hides_its_marks_and_no_others(browser: Browser, tmp_path: Path) -> None:
     state = "return all('.text mark').map((mark) => [mark.className.match(/[tc]\\d/g).join(), painted(mark)].join());"
     steps = {
         "start": f"one('[data-open=yes]').click(); {state}",
@@ -447,7 +422,7 @@ def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Pat
         "none": f"one('[data-none=type]').click(); {state}",
         "all": f"one('[data-all=type]').click(); one('[data-all=category]').click(); {state}",
     }
-    seen = probe(render_view(SCENE, title="t"), steps, folder=tmp_path)
+    seen = probe(render_view(SCENE, title="t"), steps, browser=browser, folder=tmp_path)
     marks = ["t0", "t1,c0", "t1,c0", "t0", "t1,c1"]
     expected = {
         "start": [True] * 5,
@@ -464,8 +439,7 @@ def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Pat
     assert seen["bars"] == ["L0.90"]
 
 
-@needs_chromium
-def test_search_filter_and_keys_work(tmp_path: Path) -> None:
+def test_search_filter_and_keys_work(browser: Browser, tmp_path: Path) -> None:
     steps = {
         "restored": "return [ids(), one('#status').textContent, one('.off-t0') !== null];",
         "opened": "return all('.card[open] .id').map((node) => node.textContent);",
@@ -484,7 +458,7 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
         "ring": "return parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2;",
     }
     fragment = "#hide-type=A&category=L&text=lao&open=x2"
-    seen = probe(render_view(SCENE, title="t"), steps, folder=tmp_path, fragment=fragment)
+    seen = probe(render_view(SCENE, title="t"), steps, browser=browser, folder=tmp_path, fragment=fragment)
     assert seen["restored"] == [["x2"], "1 of 3 articles", True]
     assert seen["opened"] == ["x2"]
     assert seen["plain"] == ["x1"]
@@ -498,19 +472,19 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
     assert (seen["described"], seen["escape"], seen["pointed"], seen["ring"]) == ("tip", True, False, True)
 
 
-@needs_chromium
-def test_a_browser_finds_nothing_to_complain_about(tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    page.write_text(hostile_page(HOSTILE), encoding="utf-8")
-    tree, console = browse(page, profile=tmp_path / "profile")
-    assert console == []
-    assert tree.count("<script") == 1
-    assert "12 of 12 articles" in tree
-    page.write_text(
-        page.read_text(encoding="utf-8").replace("</body>", "<script>stray()</script></body>"), encoding="utf-8"
-    )
-    _, console = browse(page, profile=tmp_path / "profile")
-    assert any("Content Security Policy" in line for line in console)
+def test_a_browser_finds_nothing_to_complain_about(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(hostile_page(HOSTILE), encoding="utf-8")
+    page = browser.open(path)
+    assert page.console == []
+    assert page.requests == [path.as_uri()]
+    assert page.run("return all('script').length;") == 1
+    assert page.run("return one('#status').textContent;") == "12 of 12 articles"
+    page.close()
+    path.write_text(path.read_text(encoding="utf-8").replace("</body>", "<script>stray()</script></body>"), "utf-8")
+    page = browser.open(path)
+    assert any("Content Security Policy" in line for line in page.console)
+    page.close()
 
 
 def test_the_documents_are_read_once_so_a_generator_will_do() -> None:

@@ -24,7 +24,9 @@ MEASURES = {
         "Strict spans by category", "The spans of the measure before, counted by category."
     ),
     "exact": Definition(
-        "Exact boundaries", "Correct: same start and end, whatever the type, each span used once.", f"“exact” of {_SEGURA}"
+        "Exact bounds",
+        "Correct: same start and end, whatever the type, each span used once.",
+        f"“exact” of {_SEGURA}",
     ),
     "partial": Definition(
         "Partial spans",
@@ -48,10 +50,8 @@ MEASURES = {
 """Measures by their name in a report, in the order of reports."""
 
 RANKING = {
-    "subset_accuracy": Definition("Subset accuracy", "Share of articles whose set of categories is exactly the gold's."),
-    "hamming_loss": Definition(
-        "Hamming loss", "Share of wrong decisions over all articles and categories; 0 is best."
-    ),
+    "subset_accuracy": Definition("Subset accuracy", "Share of articles whose set of categories is right."),
+    "hamming_loss": Definition("Hamming loss", "Share of wrong decisions over all articles and categories; 0 is best."),
     "label_ranking_average_precision": Definition(
         "Label ranking average precision",
         "How high an article's own categories stand among all by score; 1 is best.",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from jinja2 import UndefinedError
 
 from hoidam.errors import DataError
-from hoidam.evaluate import figures
+from hoidam.evaluate import plots
 from hoidam.evaluate.definitions import KINDS, MEASURES, RANKING, Definition
 from hoidam.evaluate.render import check_format
 from hoidam.pages import page_template
@@ -52,7 +52,7 @@ class ScoreTable(NamedTuple):
     definition: Definition
     rows: list[Row]
     averages: list[Row]
-    axis: figures.Axis
+    axis: plots.Axis
     open: bool
 
     @property
@@ -81,11 +81,11 @@ class Slices(NamedTuple):
     title: str
     of: str
     groups: list[tuple[str, list[Row]]]
-    axis: figures.Axis
+    axis: plots.Axis
 
 
 class Confusions(NamedTuple):
-    """What was taken for what; `cells` by gold and predicted label, None where there are too many labels for a table."""
+    """What was taken for what; `cells` by gold and predicted label, None where the labels are too many for a table."""
 
     kind: str
     pairs: list[Mapping[str, Any]]
@@ -142,7 +142,7 @@ def _context(report: Mapping[str, Any]) -> dict[str, Any]:
         "offsets": list(_offsets(errors["boundary_offsets"])),
         "worst": report["worst_articles"],
         "choices": list(_choices(errors["list"])),
-        "figures": figures,
+        "plots": plots,
         "ratio": _ratio_text,
         "count": _count_text,
         "bounds": _bounds_text,
@@ -201,9 +201,9 @@ def _ratio(value: float | None, interval: Mapping[str, Any] | None) -> Ratio:
     return Ratio(value, interval["low"], interval["high"]) if interval else Ratio(value)
 
 
-def _axis(rows: Iterable[Row]) -> figures.Axis:
+def _axis(rows: Iterable[Row]) -> plots.Axis:
     values = (value for row in rows for value in (*row.f1, row.ceiling))
-    return figures.axis_over(value for value in values if value is not None)
+    return plots.axis_over(value for value in values if value is not None)
 
 
 def _headlines(tables: Iterable[ScoreTable]) -> Iterator[Headline]:
@@ -244,9 +244,7 @@ def _alarms(alarms: Mapping[str, Any]) -> Iterator[tuple[str, int, Ratio]]:
 def _ranking(ranking: Mapping[str, Any] | None) -> list[tuple[Definition, Ratio]]:
     if ranking is None:
         return []
-    return [
-        (RANKING[name], _ratio(entry["value"], entry["interval"])) for name, entry in ranking["values"].items()
-    ]
+    return [(RANKING[name], _ratio(entry["value"], entry["interval"])) for name, entry in ranking["values"].items()]
 
 
 def _slices(slices: Iterable[Mapping[str, Any]]) -> Iterator[Slices]:
@@ -278,16 +276,16 @@ def _offsets(offsets: Mapping[str, Any]) -> Iterator[tuple[str, int, dict[str, M
 
 def _choices(listed: Sequence[Mapping[str, Any]]) -> Iterator[Choice]:
     """The filters that have something to choose from; an error counts once for each value that it has."""
-    values = {
-        "kind": ("Kind", lambda error: {error["kind"]}),
-        "type": ("Type", lambda error: {span["type"] for span in _spans(error)}),
-        "category": ("Category", lambda error: {span["category"] for span in _spans(error) if span.get("category")}),
-        "article": ("Article", lambda error: {error["article"]}),
-    }
-    for name, (title, of) in values.items():
-        counts = Counter(value for error in listed for value in of(error))
+    for name in ("kind", "type", "category", "article"):
+        counts = Counter(value for error in listed for value in _values(error, name))
         if counts:
-            yield Choice(name, title, sorted(counts.items()))
+            yield Choice(name, name.capitalize(), sorted(counts.items()))
+
+
+def _values(error: Mapping[str, Any], name: str) -> set[str]:
+    if name in error:
+        return {error[name]}
+    return {span[name] for span in _spans(error) if span.get(name) is not None}
 
 
 def _spans(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -21,7 +21,7 @@ class Axis(NamedTuple):
     @property
     def ticks(self) -> list[float]:
         """Round values from end to end, six at most."""
-        step = {0.8: 0.05, 0.5: 0.1}.get(self.low, 0.2)
+        step = {0.8: 0.05, 0.6: 0.1}.get(self.low, 0.2)
         return [round(self.low + step * number, 2) for number in range(round((1 - self.low) / step) + 1)]
 
     def percent(self, value: float) -> str:
@@ -30,9 +30,9 @@ class Axis(NamedTuple):
 
 
 def axis_over(values: Iterable[float]) -> Axis:
-    """From 0.8, 0.5, 0.2 or 0, whichever is the last below all values, to 1."""
+    """From a fifth that lies below all values, to 1."""
     lowest = min(values, default=0.0)
-    return Axis(next((low for low in (0.8, 0.5, 0.2) if low <= lowest - 0.01), 0.0))
+    return Axis(next((low for low in (0.8, 0.6, 0.4, 0.2) if low <= lowest - 0.01), 0.0))
 
 
 def forest(value: float | None, *, low: float | None, high: float | None, ceiling: float | None, axis: Axis) -> Markup:
@@ -47,9 +47,9 @@ def forest(value: float | None, *, low: float | None, high: float | None, ceilin
         parts.append(bar.format(axis.percent(low), axis.percent(high)))
     if ceiling is not None:
         parts.append(
-            Markup(
-                '<svg x="{}" y="50%" overflow="visible"><path class="ceiling" d="M0-5 5 0 0 5-5 0z"/></svg>'
-            ).format(axis.percent(ceiling))
+            Markup('<svg x="{}" y="50%" overflow="visible"><path class="ceiling" d="M0-5 5 0 0 5-5 0z"/></svg>').format(
+                axis.percent(ceiling)
+            )
         )
     if value is not None:
         parts.append(Markup('<circle class="dot" cx="{}" cy="50%" r="3.5"/>').format(axis.percent(value)))
