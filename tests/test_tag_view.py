@@ -9,10 +9,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
 
+import markup
 import pytest
 from browser import Browser
 from hostile import HOSTILE
@@ -33,38 +33,20 @@ from hoidam.tag.view import (
 TEMPLATE = resources.files("hoidam.tag").joinpath("view.html.jinja").read_text(encoding="utf-8")
 
 
-class Reader(HTMLParser):
-    """Reads a page back: its tags, the text of each article with the mark classes over each character, its scripts."""
-
-    VOID = ("meta", "link", "input", "wbr", "br")
+class Reader(markup.Reader):
+    """Reads a page back, with the text of each article and the mark classes over each character."""
 
     def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, tuple[str, ...]]] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.raw: dict[str, str] = {"script": "", "style": ""}
         self.texts: list[list[tuple[str, tuple[str, ...]]]] = []
-        self.summaries: list[Counter[tuple[str, str]]] = []
-        self.stack: list[tuple[str, str]] = []
-        self.feed(page)
-        self.close()
-        assert self.stack == []
+        super().__init__(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attributes}
-        self.tags.append((tag, tuple(values)))
-        self.attributes += [(tag, name, value) for name, value in values.items()]
-        if tag not in self.VOID:
-            self.stack.append((tag, values.get("class", "")))
-        if values.get("class") == "text":
+        super().handle_starttag(tag, attributes)
+        if ("class", "text") in attributes:
             self.texts.append([])
 
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop()[0] == tag
-
     def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1][0] in self.raw:
-            self.raw[self.stack[-1][0]] += data
+        super().handle_data(data)
         if ("div", "text") in self.stack:
             marks = tuple(classes for tag, classes in self.stack if tag == "mark")
             self.texts[-1] += [(character, marks) for character in data]

@@ -64,6 +64,8 @@ addEventListener("beforeprint", () => {
     extend();
   }
 
+  const nearEnd = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && extend(), { rootMargin: "600px" });
+
   function extend() {
     const from = list.childElementCount;
     list.append(...fitting.slice(from, from + STEP).map(itemOf));
@@ -71,6 +73,9 @@ addEventListener("beforeprint", () => {
     more.hidden = left === 0;
     more.textContent = `Show ${Math.min(left, STEP)} more of ${left.toLocaleString("en")}`;
     empty.hidden = fitting.length > 0;
+    // Observed anew, it says once more whether the end of the list is near.
+    nearEnd.unobserve(more);
+    nearEnd.observe(more);
   }
 
   function make(tag, name, ...children) {
@@ -149,6 +154,5 @@ addEventListener("beforeprint", () => {
     document.getElementById("errors-h").focus({ preventScroll: true });
   });
   addEventListener("hashchange", () => location.hash.includes("=") && restore());
-  new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && extend(), { rootMargin: "600px" }).observe(more);
   restore();
 })();

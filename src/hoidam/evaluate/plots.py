@@ -111,7 +111,7 @@ def offsets_histogram(counts: Mapping[str, int], *, highest: int) -> Markup:
         count = counts.get(str(words), 0)
         x = 6 + 20.6 * place
         height = 52 * count / max(highest, 1)
-        kind = "none" if words == 0 else "off"
+        kind = "off" if words else "even"
         parts.append(_rect(f"column {kind}", x=x, y=66 - height, width=17, height=height))
         if count:
             parts.append(_text(f"{count:,}", x=x + 8.5, y=62 - height, kind="count"))

@@ -16,9 +16,10 @@ from markupsafe import Markup
 
 # What would reorder or break the page instead of being read: controls, bidirectional overrides and isolates, and
 # code points that are no characters. Tabs and line ends stay. `base.js` has the same for texts that a script shows.
-_UNSHOWN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_HARMFUL = "\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+_UNSHOWN = re.compile(f"[\0-\x08\x0b\x0c\x0e-\x1f{_HARMFUL}]")
 _CSS_PLAIN = re.compile(r"[^A-Za-z0-9_ -]")
-_JSON_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_JSON_UNSAFE = re.compile(f"[<>&\u2028\u2029{_HARMFUL}]")
 
 
 @cache
