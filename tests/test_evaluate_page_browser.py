@@ -303,10 +303,11 @@ def test_ten_thousand_errors_open_at_once_and_are_shown_as_they_are_asked_for(op
     )
     assert timing[1] < 3000, timing
     assert found(page) == 10_000
-    assert page.run("return all('#list > li').length;") <= 100
     started = time.monotonic()
     choose(page, text="tuan")
     assert 0 < found(page) < 10_000
     assert time.monotonic() - started < 3
-    page.run("scrollTo(0, document.documentElement.scrollHeight);")
-    page.wait("all('#list > li').length > 100")
+    for shown in (50, 100):
+        assert page.run("return all('#list > li').length;") == shown
+        page.run("scrollTo(0, document.documentElement.scrollHeight);")
+        page.wait(f"all('#list > li').length > {shown}")

@@ -63,7 +63,9 @@ def test_every_hue_is_readable_in_light_and_dark() -> None:
         )
         assert min(contrast(ink, page), contrast(ink, card)) >= 12
         assert min(contrast(soft, page), contrast(soft, card)) >= 4.5
-        assert contrast(luminance(*colours["focus"]), card) >= 3
+        for name in ("focus", "mark", "second"):
+            assert min(contrast(luminance(*colours[name]), card), contrast(luminance(*colours[name]), page)) >= 3
+        assert contrast(ink, luminance(*colours["heat"])) >= 4.5
         for hue in range(360):
             tint, edge, word, fill = (
                 luminance(colours[name][0], colours[name][1], hue) for name in ("tint", "edge", "word", "fill")
