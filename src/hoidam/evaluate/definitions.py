@@ -72,13 +72,13 @@ RANKING = {
 """What is said of the whole set of an article's categories, by name in a report."""
 
 KINDS = {
-    "missed": Definition("missed", "a gold span that no predicted span answers"),
-    "invented": Definition("invented", "a predicted span that answers no gold span"),
-    "boundary": Definition("boundary", "right type, overlapping, but another start or end"),
+    "missed": Definition("missed", "a gold span that no predicted span of its type touches"),
+    "invented": Definition("invented", "a predicted span that touches no gold span of its type"),
+    "boundary": Definition("boundary", "right type, overlapping, another start or end"),
     "type": Definition("type", "right start and end, another type"),
     "category": Definition("category", "right start, end and type, another category"),
-    "split": Definition("split", "one gold span predicted as several"),
-    "merged": Definition("merged", "several gold spans predicted as one"),
-    "furniture": Definition("furniture", "predicted in what stands around the article on its page"),
+    "split": Definition("split", "one gold span, several predicted spans of its type"),
+    "merged": Definition("merged", "several gold spans, one predicted span of their type"),
+    "furniture": Definition("furniture", "invented outside the body of the article"),
 }
 """Kinds of error by their name in a report, in the order of reports."""
