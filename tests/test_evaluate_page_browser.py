@@ -180,7 +180,7 @@ def test_the_keyboard_alone_reaches_and_works_everything(open_page: Open, report
     while "text" not in stops:
         page.press("Tab")
         stops.append(page.run(focused))
-        ring = page.run("return getComputedStyle(document.activeElement).outlineStyle !== 'none';")
+        ring = page.run("return parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 3;")
         assert ring, stops[-1]
         assert len(stops) < 200
     assert stops[-6:] == ["kind", "type", "category", "article", "sort", "text"]
@@ -283,7 +283,8 @@ def test_what_is_closed_on_the_screen_is_printed(open_page: Open, report: Json) 
     assert page.run("return all('details:not([open])').length;") > 0
     page.call("Page.printToPDF")
     assert page.run("return all('details:not([open])').length;") == 0
-    page.look(media="print")
+    page.look(media="print", dark=True)
+    assert page.run("return getComputedStyle(document.documentElement).colorScheme;") == "light"
     assert page.run("return ['nav', '.filters', '#more'].some((part) => shown(one(part)));") is False
     assert page.run("return shown(one('#list li'));") is True
 
