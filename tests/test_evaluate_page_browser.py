@@ -84,15 +84,12 @@ def bare(text: str) -> str:
 
 def test_each_error_stands_in_its_text_with_gold_and_prediction_marked(open_page: Open, report: Json) -> None:
     items = show_all(open_page(report))
-    listed = sorted(
-        report["errors"]["list"],
-        key=lambda error: (
-            int(re.search(r"(\d+)$", error["article"])[1]),  # type: ignore[index]
-            min(span["start"] for span in error["gold"] + error["predicted"]),
-        ),
-    )
-    key = {article: number for number, article in enumerate(dict.fromkeys(item["article"] for item in items))}
-    listed.sort(key=lambda error: key[error["article"]])
+    order = {article: number for number, article in enumerate(dict.fromkeys(item["article"] for item in items))}
+
+    def place(error: Json) -> tuple[int, int]:
+        return order[error["article"]], min(span["start"] for span in error["gold"] + error["predicted"])
+
+    listed = sorted(report["errors"]["list"], key=place)
     assert [(item["kind"], item["article"]) for item in items] == [(e["kind"], e["article"]) for e in listed]
     for item, error in zip(items, listed, strict=True):
         assert item["context"] == error["context"]["text"]
