@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import generated
 import tiny
+from browser import CHROMIUM, Browser
 
 from hoidam.labels import LabelScheme
 
@@ -84,6 +85,16 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, corpus: generated.Corpu
 def model_folder(run_folder: Path) -> Path:
     """A model that finds nearly every span of the generated corpus."""
     return run_folder / "model"
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A running Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    running = Browser(tmp_path_factory.mktemp("browser") / "profile")
+    yield running
+    running.close()
 
 
 @dataclass(frozen=True, slots=True)

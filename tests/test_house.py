@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "hoidam"
 
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"configuration", "files", "labels", "progress", "provenance"},
+    {"configuration", "files", "labels", "pages", "progress", "provenance"},
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},

@@ -2,88 +2,51 @@
 
 import base64
 import hashlib
-import html
 import json
 import math
 import random
 import re
-import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
 
+import markup
 import pytest
+from browser import Browser
+from hostile import HOSTILE
 
 from hoidam.document import Span
 from hoidam.errors import DataError
+from hoidam.pages import show
 from hoidam.tag.view import (
     Closing,
     Opening,
     ViewDocument,
-    css_string,
     cut_into_pieces,
     read_view_documents,
     render_view,
-    show,
     view,
 )
 
 TEMPLATE = resources.files("hoidam.tag").joinpath("view.html.jinja").read_text(encoding="utf-8")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</style><script>alert(1)</script>",
-    "</title></textarea></details>",
-    "\" onmouseover='alert(1)' x=\"",
-    "&lt;b&gt; &amp; &#60;",
-    "\u202eđảo\u202c \u2066x\u2069",
-    "👩‍👩‍👧 😀",
-    "a\0b\x1b\x7f\x85\ud800\uffff",
-    "*/ } body { display: none } \\22 \\",
-    "{{ 7 * 7 }} {% raw %}",
-    "-->]]><!--",
-    "two\nlines\r\nthree\rfour\ttab",
-]
 
 
-class Reader(HTMLParser):
-    """Reads a page back: its tags, the text of each article with the mark classes over each character, its scripts."""
-
-    VOID = ("meta", "link", "input", "wbr", "br")
+class Reader(markup.Reader):
+    """Reads a page back, with the text of each article and the mark classes over each character."""
 
     def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, tuple[str, ...]]] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.raw: dict[str, str] = {"script": "", "style": ""}
         self.texts: list[list[tuple[str, tuple[str, ...]]]] = []
-        self.summaries: list[Counter[tuple[str, str]]] = []
-        self.stack: list[tuple[str, str]] = []
-        self.feed(page)
-        self.close()
-        assert self.stack == []
+        super().__init__(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attributes}
-        self.tags.append((tag, tuple(values)))
-        self.attributes += [(tag, name, value) for name, value in values.items()]
-        if tag not in self.VOID:
-            self.stack.append((tag, values.get("class", "")))
-        if values.get("class") == "text":
+        super().handle_starttag(tag, attributes)
+        if ("class", "text") in attributes:
             self.texts.append([])
 
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop()[0] == tag
-
     def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1][0] in self.raw:
-            self.raw[self.stack[-1][0]] += data
+        super().handle_data(data)
         if ("div", "text") in self.stack:
             marks = tuple(classes for tag, classes in self.stack if tag == "mark")
             self.texts[-1] += [(character, marks) for character in data]
@@ -210,21 +173,6 @@ def test_hostile_text_ids_titles_and_labels_change_no_tag_and_no_attribute_name(
             assert "".join(character for character, _ in shown) == show(f"{word} một {word} hai")
 
 
-def test_line_breaks_and_tabs_stay_and_unseen_characters_are_spelled_out() -> None:
-    assert show("a\r\nb\rc\n\td") == "a\nb\nc\n\td"
-    assert show("x\u202ey\0\ud83d") == "x⟨U+202E⟩y⟨U+0000⟩⟨U+D83D⟩"
-    assert show("Tiếng Việt 👩‍👩‍👧 e\u0302\u200b") == "Tiếng Việt 👩‍👩‍👧 e\u0302\u200b"
-    assert re.search(r"\.text \{[^}]*white-space: pre-wrap", TEMPLATE)
-
-
-def test_a_css_string_holds_the_name_and_cannot_end_early() -> None:
-    for text in HOSTILE:
-        written = css_string(text)
-        assert re.fullmatch(r'"(?:[A-Za-z0-9_ -]|\\[0-9a-f]{6})*"', written)
-        read = re.sub(r"\\([0-9a-f]{6})", lambda found: chr(int(found[1], 16)), written[1:-1])
-        assert read == show(text)
-
-
 def test_only_web_addresses_become_links() -> None:
     sources = [
         'https://x.vn/?a=1&b="2"\'',
@@ -279,54 +227,6 @@ def test_hues_differ_and_depend_on_the_set_of_labels_alone() -> None:
             around = sorted(hues.values())
             gaps = [(after - before) % 360 for before, after in zip(around, around[1:] + around[:1], strict=True)]
             assert count == 1 or max(gaps) - min(gaps) <= 1
-
-
-def luminance(lightness: float, chroma: float, hue: float) -> float:
-    """Relative luminance (WCAG) of an OKLCH colour clipped to sRGB; matrices from Ottosson's description of Oklab."""
-    a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    red = 4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short
-    green = -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short
-    blue = -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short
-    red, green, blue = (min(1.0, max(0.0, value)) for value in (red, green, blue))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: float, other: float) -> float:
-    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
-
-
-def palette(block: str) -> dict[str, tuple[float, ...]]:
-    """The custom properties of a rule: lightness and chroma, and the hue where it is fixed."""
-    found: dict[str, tuple[float, ...]] = {}
-    for name, value in re.findall(r"--([\w-]+): ([^;]+);", block):
-        if value == "#fff":
-            found[name] = (1.0, 0.0, 0.0)
-        elif numbers := re.fullmatch(r"(?:oklch\()?([\d. ]+)\)?", value):
-            found[name] = tuple(map(float, numbers[1].split()))
-    return found
-
-
-def test_every_hue_is_readable_in_light_and_dark() -> None:
-    light, dark = re.findall(r":root \{\s*(?:color-scheme: light dark;)?\s*(--page.*?)\}", TEMPLATE, re.DOTALL)
-    for colours in (palette(light), palette(dark)):
-        ink, soft, page, card, on_fill = (
-            luminance(*colours[name]) for name in ("ink", "soft", "page", "card", "on-fill")
-        )
-        assert min(contrast(ink, page), contrast(ink, card)) >= 12
-        assert min(contrast(soft, page), contrast(soft, card)) >= 4.5
-        assert contrast(luminance(*colours["focus"]), card) >= 3
-        for hue in range(360):
-            tint, edge, word, fill = (
-                luminance(colours[name][0], colours[name][1], hue) for name in ("tint", "edge", "word", "fill")
-            )
-            assert contrast(ink, tint) >= 7
-            assert contrast(word, tint) >= 4.5
-            assert contrast(on_fill, fill) >= 4.5
-            assert contrast(edge, card) >= 3
-            assert contrast(word, 1.0 if card > 0.5 else card) >= 4.5
 
 
 def test_the_summary_counts_distinct_surfaces_by_type_and_category() -> None:
@@ -458,49 +358,28 @@ def test_a_broken_record_is_named_with_its_line_and_no_page_appears(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
 
 
-def browse(page: Path, *, profile: Path, fragment: str = "") -> tuple[str, list[str]]:
-    """The page's tree after its scripts have run, and what it wrote to the console."""
-    command = [
-        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr"),
-        *(f"--user-data-dir={profile}", "--window-size=1280,900", "--virtual-time-budget=3000", "--dump-dom"),
-        page.as_uri() + fragment,
-    ]
-    done = subprocess.run(command, capture_output=True, timeout=100, check=True)
-    console = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if "CONSOLE" in line]
-    return done.stdout.decode("utf-8"), console
+TOOLS = """
+const painted = (mark) => getComputedStyle(mark).backgroundColor !== "rgba(0, 0, 0, 0)";
+const worded = (mark) => getComputedStyle(mark, "::before").content !== "none";
+const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+const point = (mark) => mark.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
+const set = (id, value) => { one(id).value = value; one(id).dispatchEvent(new Event("input")); };
+const ids = () => all(".card:not([hidden]) .id").map((node) => node.textContent);
+const turn = () => new Promise((done) => setTimeout(done, 50));
+"""
 
 
-def probe(page: str, steps: Mapping[str, str], *, folder: Path, fragment: str = "") -> dict[str, object]:
-    """Run JavaScript expressions one after the other in a copy of the page and give their values."""
-    code = "".join(f"seen[{json.dumps(name)}] = await (async () => {{ {step} }})();\n" for name, step in steps.items())
-    script = f"""<script>
-    const all = (query) => [...document.querySelectorAll(query)];
-    const one = (query) => document.querySelector(query);
-    const painted = (mark) => getComputedStyle(mark).backgroundColor !== "rgba(0, 0, 0, 0)";
-    const shown = (node) => getComputedStyle(node).display !== "none";
-    const worded = (mark) => getComputedStyle(mark, "::before").content !== "none";
-    const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {{key, bubbles: true}}));
-    const point = (mark) => mark.dispatchEvent(new PointerEvent("pointerover", {{bubbles: true}}));
-    const set = (id, value) => {{ one(id).value = value; one(id).dispatchEvent(new Event("input")); }};
-    const ids = () => all(".card:not([hidden]) .id").map((node) => node.textContent);
-    const turn = () => new Promise((done) => setTimeout(done, 50));
-    addEventListener("load", async () => {{
-      const seen = {{}};
-      {code}
-      const result = document.body.appendChild(document.createElement("pre"));
-      result.id = "seen";
-      result.textContent = JSON.stringify(seen);
-    }});
-    </script></body>"""
-    copy, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    assert policies == 1
+def probe(
+    page: str, steps: Mapping[str, str], *, browser: Browser, folder: Path, fragment: str = ""
+) -> dict[str, object]:
+    """Run the steps of JavaScript one after the other in the page and give their values."""
     path = folder / "probe.html"
-    path.write_text(copy.replace("</body>", script), encoding="utf-8")
-    tree, console = browse(path, profile=folder / "profile", fragment=fragment)
-    assert console == []
-    found = re.search(r'<pre id="seen">(.*?)</pre>', tree, re.DOTALL)
-    assert found, tree[-2000:]
-    return dict(json.loads(html.unescape(found[1])))
+    path.write_text(page, encoding="utf-8")
+    opened = browser.open(path, fragment=fragment)
+    seen = {name: opened.run(TOOLS + step) for name, step in steps.items()}
+    assert opened.console == []
+    opened.close()
+    return seen
 
 
 CROSSING = "Đường mới tới chợ Bến Đò"
@@ -513,8 +392,7 @@ SCENE = [
 ]
 
 
-@needs_chromium
-def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Path) -> None:
+def test_toggling_a_type_or_category_hides_its_marks_and_no_others(browser: Browser, tmp_path: Path) -> None:
     state = "return all('.text mark').map((mark) => [mark.className.match(/[tc]\\d/g).join(), painted(mark)].join());"
     steps = {
         "start": f"one('[data-open=yes]').click(); {state}",
@@ -526,7 +404,7 @@ def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Pat
         "none": f"one('[data-none=type]').click(); {state}",
         "all": f"one('[data-all=type]').click(); one('[data-all=category]').click(); {state}",
     }
-    seen = probe(render_view(SCENE, title="t"), steps, folder=tmp_path)
+    seen = probe(render_view(SCENE, title="t"), steps, browser=browser, folder=tmp_path)
     marks = ["t0", "t1,c0", "t1,c0", "t0", "t1,c1"]
     expected = {
         "start": [True] * 5,
@@ -543,8 +421,7 @@ def test_toggling_a_type_or_category_hides_its_marks_and_no_others(tmp_path: Pat
     assert seen["bars"] == ["L0.90"]
 
 
-@needs_chromium
-def test_search_filter_and_keys_work(tmp_path: Path) -> None:
+def test_search_filter_and_keys_work(browser: Browser, tmp_path: Path) -> None:
     steps = {
         "restored": "return [ids(), one('#status').textContent, one('.off-t0') !== null];",
         "opened": "return all('.card[open] .id').map((node) => node.textContent);",
@@ -563,7 +440,7 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
         "ring": "return parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2;",
     }
     fragment = "#hide-type=A&category=L&text=lao&open=x2"
-    seen = probe(render_view(SCENE, title="t"), steps, folder=tmp_path, fragment=fragment)
+    seen = probe(render_view(SCENE, title="t"), steps, browser=browser, folder=tmp_path, fragment=fragment)
     assert seen["restored"] == [["x2"], "1 of 3 articles", True]
     assert seen["opened"] == ["x2"]
     assert seen["plain"] == ["x1"]
@@ -577,19 +454,19 @@ def test_search_filter_and_keys_work(tmp_path: Path) -> None:
     assert (seen["described"], seen["escape"], seen["pointed"], seen["ring"]) == ("tip", True, False, True)
 
 
-@needs_chromium
-def test_a_browser_finds_nothing_to_complain_about(tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    page.write_text(hostile_page(HOSTILE), encoding="utf-8")
-    tree, console = browse(page, profile=tmp_path / "profile")
-    assert console == []
-    assert tree.count("<script") == 1
-    assert "12 of 12 articles" in tree
-    page.write_text(
-        page.read_text(encoding="utf-8").replace("</body>", "<script>stray()</script></body>"), encoding="utf-8"
-    )
-    _, console = browse(page, profile=tmp_path / "profile")
-    assert any("Content Security Policy" in line for line in console)
+def test_a_browser_finds_nothing_to_complain_about(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(hostile_page(HOSTILE), encoding="utf-8")
+    page = browser.open(path)
+    assert page.console == []
+    assert page.requests == [path.as_uri()]
+    assert page.run("return all('script').length;") == 1
+    assert page.run("return one('#status').textContent;") == "12 of 12 articles"
+    page.close()
+    path.write_text(path.read_text(encoding="utf-8").replace("</body>", "<script>stray()</script></body>"), "utf-8")
+    page = browser.open(path)
+    assert any("Content Security Policy" in line for line in page.console)
+    page.close()
 
 
 def test_the_documents_are_read_once_so_a_generator_will_do() -> None:

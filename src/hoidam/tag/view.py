@@ -1,22 +1,17 @@
 """Tagged articles as one HTML page that a person reads: spans highlighted, summaries, filters; nothing is fetched."""
 
-import base64
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from hoidam.document import Span
 from hoidam.errors import DataError
 from hoidam.files import read_json_lines, refuse_overwrite, whole_file
 from hoidam.ingest.body import find_body
+from hoidam.pages import page_template
 
 HEADLINE_LENGTH = 160
 PREVIEW_LENGTH = 320
@@ -27,11 +22,6 @@ TYPE_HUE, CATEGORY_HUE = 255.0, 20.0
 
 Texts = Mapping[str, str] | Callable[[str], str | None]
 """Article texts by id; None, or a missing key, where there is no text."""
-
-# What would reorder or break the page instead of being read: controls, bidirectional overrides and isolates, and
-# code points that are no characters. Tabs and line ends stay.
-_UNSHOWN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-_CSS_PLAIN = re.compile(r"[^A-Za-z0-9_ -]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +155,7 @@ def render_view(documents: Iterable[ViewDocument], *, title: str) -> str:
         articles=Counter(name for document in documents for name in document.categories),
         first_hue=CATEGORY_HUE,
     )
-    return _template().render(
+    return page_template("tag/view.html.jinja").render(
         title=title,
         cards=[_card(document, types=types, categories=categories) for document in documents],
         types=types,
@@ -206,38 +196,6 @@ def cut_into_pieces(text: str, spans: Iterable[Span], *, start: int = 0, end: in
             whole_end = min(span.end for span in stack)
             pieces.append(Opening(span, first=span.start == edge, last=span.end == whole_end and span.end <= end))
     return pieces
-
-
-def show(text: str) -> str:
-    """Text with what no reader could see, or what would reorder the page around it, spelled out as code points."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNSHOWN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", lines)
-
-
-def css_string(text: str) -> Markup:
-    """Text as a CSS string, quotes included, that can end neither itself nor the style element."""
-    escaped = _CSS_PLAIN.sub(lambda found: f"\\{ord(found[0]):06x}", show(text))
-    return Markup(f'"{escaped}"')  # noqa: S704 -- only letters, digits, _, -, spaces and escapes are left
-
-
-def _script_hash(script: str) -> str:
-    """A script's hash as a Content-Security-Policy names it, so that the browser runs no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("hoidam.tag", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"show": show, "css_string": css_string, "script_hash": _script_hash}
-    environment.tests["opening"] = lambda piece: isinstance(piece, Opening)
-    environment.tests["closing"] = lambda piece: isinstance(piece, Closing)
-    return environment.get_template("view.html.jinja")
 
 
 def _labels(
