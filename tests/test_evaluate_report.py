@@ -294,8 +294,8 @@ def test_the_terminal_table_is_plain_strings_of_one_width():
 def test_both_files_are_written_and_read_back(tmp_path: Path):
     _, report = report_of(8)
     paths = write_report(tmp_path / "new" / "folder", report=report)
-    assert [path.name for path in paths] == ["report.json", "report.md"]
-    assert sorted(path.name for path in paths[0].parent.iterdir()) == ["report.json", "report.md"]
+    assert [path.name for path in paths] == ["report.json", "report.md", "report.html", "errors.csv"]
+    assert set(paths[0].parent.iterdir()) == set(paths)
     assert read_report(paths[0]) == report
     assert paths[1].read_text(encoding="utf-8") == render_markdown(read_report(paths[0]))
     lines = paths[0].read_text(encoding="utf-8").splitlines()

@@ -147,7 +147,10 @@ def evaluate(
         list[Path] | None, typer.Option(help="Gold whose mentions count as seen; repeatable.", show_default=False)
     ] = None,
     floors: Annotated[Path | None, typer.Option(help="Floors to hold on the benchmark; below one, exit 1.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write report.json and report.md into this folder.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write the report into this folder: JSON, Markdown, an HTML page, and the errors as CSV."),
+    ] = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="Put the text of every error into the report; not for a test part.")
     ] = False,

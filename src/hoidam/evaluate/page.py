@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from jinja2 import UndefinedError
 
-from hoidam.errors import DataError
 from hoidam.evaluate import plots
 from hoidam.evaluate.definitions import KINDS, MEASURES, RANKING, Definition
-from hoidam.evaluate.render import check_format
+from hoidam.evaluate.render import complete
 from hoidam.pages import page_template
 
 MATRIX_LABELS = 24
@@ -108,11 +107,14 @@ def render_page(report: Mapping[str, Any]) -> str:
 
     Raises DataError where the data are of another format or lack something.
     """
-    check_format(report)
+    return complete(report, lambda: _rendered(report))
+
+
+def _rendered(report: Mapping[str, Any]) -> str:
     try:
         return page_template("evaluate/page.html.jinja").render(_context(report))
-    except (KeyError, TypeError, ValueError, AttributeError, UndefinedError) as error:
-        raise DataError(f"incomplete ({error!r})", field="report", cure="Evaluate again to write a new one") from None
+    except UndefinedError as error:
+        raise KeyError(str(error)) from None
 
 
 def _context(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from hoidam.errors import DataError
 from hoidam.evaluate.counts import Measure
+from hoidam.evaluate.definitions import KINDS, MEASURES, RANKING
 
 FORMAT = "hoidam-evaluation-2"
 """Name of the JSON layout; a change that readers would notice takes a new one."""
@@ -22,43 +23,6 @@ SECOND_MEASURES = (
 )
 """Measures under which a second annotator is scored."""
 
-_TITLES = {
-    Measure.STRICT: ("Strict spans", "Correct: same start, end and type."),
-    Measure.STRICT_CATEGORY: ("Strict spans with category", "Correct: same start, end, type and category."),
-    Measure.STRICT_BY_CATEGORY: ("Strict spans by category", "The same pairs as in the table before, by category."),
-    Measure.EXACT: ("Exact bounds", "Correct: same start and end, whatever the type."),
-    Measure.PARTIAL: (
-        "Partial spans",
-        "Of the same type: same start and end count 1, at least one shared character counts one half.",
-    ),
-    Measure.OVERLAP: ("Overlapping spans", "Correct: same type and at least one shared character."),
-    Measure.OVERLAP_CATEGORY: (
-        "Overlapping spans with category",
-        "Correct: same type and category and at least one shared character.",
-    ),
-    Measure.OVERLAP_BY_CATEGORY: (
-        "Overlapping spans by category",
-        "The same pairs as in the table before, by category.",
-    ),
-    Measure.CATEGORIES: ("Article categories", "Correct: the article has the category."),
-}
-_RANKING_TITLES = {
-    "subset_accuracy": "subset accuracy (articles whose set is right)",
-    "hamming_loss": "Hamming loss (wrong decisions; less is better)",
-    "label_ranking_average_precision": "label ranking average precision",
-    "coverage_error": "coverage error (rank of the last right category; less is better)",
-    "mean_average_precision": "mean average precision (mAP)",
-}
-_ERRORS = {
-    "missed": "a gold span without a partner",
-    "invented": "a predicted span without a partner",
-    "boundary": "paired with a span of its type that it overlaps, with other bounds",
-    "type": "the same bounds with another type",
-    "category": "the same bounds and type with another category",
-    "split": "one gold span given as several",
-    "merged": "several gold spans given as one",
-    "furniture": "a predicted span without a partner outside the body of the article",
-}
 _DEFINITIONS = (
     "Spans are paired one to one, so that none earns credit twice, and within a type (and category, where the measure "
     "asks for it), so that nested spans of other types do not disturb; the offsets of gold and prediction are compared "
@@ -93,7 +57,7 @@ def render_markdown(report: Mapping[str, Any]) -> str:
 
     Raises DataError where the data are of another format or lack something.
     """
-    return _complete(report, lambda: "\n\n".join(_sections(report)) + "\n")
+    return complete(report, lambda: "\n\n".join(_sections(report)) + "\n")
 
 
 def render_table(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -101,7 +65,7 @@ def render_table(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
     Raises DataError as `render_markdown` does.
     """
-    return _complete(report, lambda: list(_terminal_rows(report)))
+    return complete(report, lambda: list(_terminal_rows(report)))
 
 
 def escape_markdown(text: str) -> str:
@@ -110,7 +74,8 @@ def escape_markdown(text: str) -> str:
     return _MARKUP.sub(lambda found: f"\\{found[0]}", visible)
 
 
-def _complete(report: Mapping[str, Any], render: Callable[[], Rendered]) -> Rendered:
+def complete(report: Mapping[str, Any], render: Callable[[], Rendered]) -> Rendered:
+    """What `render` makes of a report; raises DataError where it is of another format or lacks something."""
     check_format(report)
     try:
         return render()
@@ -153,10 +118,11 @@ def _sections(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _scored(report["scored"])
     if second:
         yield _second(second)
-    for measure, (title, definition) in _TITLES.items():
+    for measure in Measure:
         if measures[measure.value]["rows"]:
+            title, meaning, _ = MEASURES[measure.value]
             ceiling = second and second["measures"].get(measure.value)
-            yield f"## {title}\n\n{definition}\n\n{_score_table(measures[measure.value], ceiling=ceiling)}"
+            yield f"## {title}\n\n{meaning}\n\n{_score_table(measures[measure.value], ceiling=ceiling)}"
     if report["ranking"]:
         yield f"## Categories as sets and ranks\n\n{_ranking(report['ranking'])}"
     if measures[Measure.CATEGORIES.value]["rows"]:
@@ -213,7 +179,7 @@ def _f1_with_bounds(row: Mapping[str, Any]) -> str:
 
 def _ranking(ranking: Mapping[str, Any]) -> str:
     values = ranking["values"].items()
-    rows = ((_RANKING_TITLES[name], _with_bounds(found["value"], found["interval"])) for name, found in values)
+    rows = ((RANKING[name].title, _with_bounds(found["value"], found["interval"])) for name, found in values)
     return markdown_table(("measure", "value"), rows, numbers=True)
 
 
@@ -277,7 +243,7 @@ def _unreachable(report: Mapping[str, Any]) -> str:
 
 def _errors(errors: Mapping[str, Any]) -> Iterator[str]:
     kinds = list(errors["total"])
-    yield "\n".join(f"- {kind}: {_ERRORS[kind]}" for kind in kinds)
+    yield "\n".join(f"- {kind}: {KINDS[kind].meaning}" for kind in kinds)
     rows = [*errors["types"].items(), ("all types", errors["total"])]
     counts = ((name, *(str(row[kind]) for kind in kinds)) for name, row in rows)
     yield markdown_table(("type", *kinds), counts, numbers=True)

@@ -15,6 +15,7 @@ from hoidam.evaluate.errors import errors_dict
 from hoidam.evaluate.ranking import Ranking, rank_categories
 from hoidam.evaluate.render import FORMAT, SECOND_MEASURES, check_format, render_markdown
 from hoidam.evaluate.score import ArticleScores, Scores, score
+from hoidam.evaluate.spreadsheet import render_errors_csv
 from hoidam.files import read_text, refuse_overwrite, whole_file
 from hoidam.labels import LabelScheme
 
@@ -141,22 +142,26 @@ def _score_second(
     return Second(names, scores, bootstrap(scores, resamples=resamples, seed=seed))
 
 
-def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False) -> tuple[Path, Path]:
-    """Write `report.json` and `report.md` into `folder`, made where it is missing, and give their paths.
+def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False) -> tuple[Path, ...]:
+    """Write the files of a report into `folder`, made where it is missing, and give their paths.
 
-    Raises DataError where either exists and `force` is not given, or where the folder cannot be written.
+    `report.json` is the report, `report.md` and `report.html` show it, `errors.csv` has a row for each error whose text
+    it holds. Raises DataError where either exists and `force` is not given, or where the folder cannot be written.
     """
     paths = report_paths(folder, force=force)
-    texts = _json_text(report) + "\n", render_markdown(report)
+    # Templates are loaded when a page is written: commands that write none start without them.
+    from hoidam.evaluate.page import render_page
+
+    texts = _json_text(report) + "\n", render_markdown(report), render_page(report), render_errors_csv(report)
     for path, text in zip(paths, texts, strict=True):
-        with whole_file(path, force=force) as stream:
-            stream.write(text)
+        with whole_file(path, force=force, binary=True) as stream:
+            stream.write(text.encode("utf-8"))
     return paths
 
 
-def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, Path]:
+def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, ...]:
     """The files of a report in `folder`; raises DataError where either exists and `force` is not given."""
-    paths = folder / REPORT_NAME, folder / "report.md"
+    paths = tuple(folder / name for name in (REPORT_NAME, "report.md", "report.html", "errors.csv"))
     for path in paths:
         refuse_overwrite(path, force=force)
     return paths

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from hoidam.errors import DataError
-from hoidam.evaluate.render import check_format
+from hoidam.evaluate.render import complete
 
 _SPAN = ("type", "category", "start", "end", "text", "score")
 _COLUMNS = (
@@ -34,14 +33,10 @@ def render_errors_csv(report: Mapping[str, Any]) -> str:
 
     Raises DataError where the data are of another format or lack something.
     """
-    check_format(report)
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\r\n")
     table.writerow(_COLUMNS)
-    try:
-        table.writerows([_cell(row.get(name)) for name in _COLUMNS] for row in _rows(report))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"incomplete ({error!r})", field="report", cure="Evaluate again to write a new one") from None
+    table.writerows(complete(report, lambda: [[_cell(row.get(name)) for name in _COLUMNS] for row in _rows(report)]))
     return stream.getvalue()
 
 
