@@ -1,4 +1,5 @@
-# make run: set up, train, score, tag, show.   make test: set up, run the tests.   make evaluate: score MODEL on every benchmark.
+# make run: set up, train, score, tag, show.   make test: set up, run the tests.
+# make evaluate: score MODEL on every benchmark.   make model: train the shipped model anew.   make curve: scores by size.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,10 +9,15 @@ EXTRAS := dev,dedup,embedded,underthesea
 MODEL := models/hoidam-small
 BENCHMARKS := $(basename $(notdir $(wildcard eval/benchmarks/*.toml)))
 
+RUNS := training/runs
+SEEDS := 1 2 3
+# Train articles of each point of the learning curve, and epochs, more where fewer articles make fewer steps; 0 is all.
+CURVE := 60:13 120:8 240:5 0:4
+
 PARTS := train dev test
 CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
 
-.PHONY: setup run test check evaluate fix stats clean
+.PHONY: setup run test check evaluate model curve fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -53,6 +59,28 @@ evaluate: $(VENV)/ready
 		$(BIN)/hoidam evaluate --benchmark eval/benchmarks/$$name.toml --floors eval/floors.toml \
 			--model $(MODEL) --report $(OUT)/evaluate/$$name --force || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
+# A run that is there is not trained again, so that this can be stopped and started; `rm -r` its folder to do it anew.
+$(RUNS)/%/model: training/embedded.toml data/articles/train.jsonl annotations/gold/train.jsonl | models/encoders/embedded
+	$(BIN)/hoidam train $< --output $(@D) --set seed=$(lastword $(subst -, ,$*))
+	touch $@
+
+model: $(foreach seed,$(SEEDS),$(RUNS)/shipped-$(seed)/model)
+	$(BIN)/hoidam export $(foreach run,$^,--model $(run)) --format int8 --output $(MODEL) --force
+	$(BIN)/hoidam evaluate --benchmark eval/benchmarks/test.toml --model $(MODEL) \
+		--seen-in annotations/gold/train.jsonl --report eval/reports/hoidam-small-test --force
+	$(BIN)/hoidam export $(foreach run,$^,--model $(run)) --format int8 --output $(MODEL) --force \
+		--report eval/reports/hoidam-small-test
+
+curve: $(VENV)/ready models/encoders/embedded
+	for point in $(CURVE); do size=$${point%:*}; for seed in $(SEEDS); do run=$(RUNS)/curve/$$size-$$seed; \
+		test -d $$run || $(BIN)/hoidam train training/embedded.toml --output $$run --set seed=$$seed \
+			--set data.train_limit=$$size --set training.epochs=$${point#*:} || exit 1; \
+		test -d $(OUT)/curve/$$size/$$seed || $(BIN)/hoidam evaluate --benchmark eval/benchmarks/test.toml \
+			--model $$run/model --report $(OUT)/curve/$$size/$$seed || exit 1; \
+	done; done
+	$(BIN)/hoidam summarise $(foreach point,$(CURVE),$(OUT)/curve/$(firstword $(subst :, ,$(point)))) \
+		--output $(OUT)/curve.md --force
 
 fix: $(VENV)/ready
 	$(BIN)/ruff check --fix src tests

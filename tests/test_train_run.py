@@ -198,6 +198,17 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(run_folder,
     assert epochs(tmp_path / "other", "loss")[0] != epochs(run_folder, "loss")[0]
 
 
+def test_of_several_runs_the_best_on_dev_is_taken(tmp_path):
+    models = [tmp_path / name / "model" for name in ("a", "b", "c")]
+    for model, found in zip(models, (0.5, 0.75, 0.75), strict=True):
+        model.parent.mkdir()
+        (model.parent / "provenance.json").write_text(json.dumps({"best_dev_score": found}))
+    assert results.best_on_dev(models) == models[1]
+    assert results.best_on_dev([tmp_path / "elsewhere"]) == tmp_path / "elsewhere"
+    with pytest.raises(CheckpointError, match="no dev score there"):
+        results.best_on_dev([*models, tmp_path / "d" / "model"])
+
+
 def test_training_stops_when_dev_no_longer_rises(small, fresh_folder, tmp_path):
     stuck = {"epochs": 50, "learning_rate": 1e-12, "head_learning_rate": 1e-12, "patience": 2}
     train(small.recipe(fresh_folder, training=stuck), tmp_path / "run")

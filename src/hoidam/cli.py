@@ -333,7 +333,10 @@ def tag(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Option(help="The model folder.")],
+    models: Annotated[
+        list[Path],
+        typer.Option("--model", help="The model folder; of several, runs with other seeds, the best on dev is taken."),
+    ],
     output: Annotated[Path, typer.Option(help="The folder to write.")],
     form: Annotated[Literal["float32", "float16", "int8"], typer.Option("--format", help="How to store the weights.")],
     reports: Annotated[
@@ -345,9 +348,11 @@ def export(
     """Write a model with its weights in another form: float16 is half as large, int8 a quarter."""
     from hoidam.checkpoint import export_model
     from hoidam.train.card import card_sections
+    from hoidam.train.results import best_on_dev
 
+    model = best_on_dev(models)
     export_model(model, output, storage=form, scores=card_sections(reports or []), force=force)
-    _say(f"model: {output}")
+    _say(f"model: {output}, of {model}")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Any
 
 from hoidam.checkpoint import save_model
 from hoidam.document import Annotated, Tagged
+from hoidam.errors import CheckpointError
 from hoidam.evaluate import Candidates, Measure, make_report, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
@@ -18,6 +19,7 @@ from hoidam.train.setup import Setup
 from hoidam.train.thresholds import tune_thresholds
 
 MODEL_NAME = "model"
+PROVENANCE_NAME = "provenance.json"
 
 
 def dev_scores(predictor: Predictor, corpus: Corpus) -> dict[str, float]:
@@ -70,11 +72,27 @@ def write_results(
     _write_json(folder / "dev.json", report)
     (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
     (folder / "curves.jsonl").write_text("".join(json_line(entry) for entry in curves), encoding="utf-8")
-    _write_json(folder / "provenance.json", provenance)
+    _write_json(folder / PROVENANCE_NAME, provenance)
     with whole_folder(folder / MODEL_NAME) as partial:
         card = render_card(settings, provenance=provenance, report=report)
         save_model(partial, model=setup.model, tokenizer=setup.tokenizer, settings=settings, card=card)
     return folder / MODEL_NAME
+
+
+def best_on_dev(models: Sequence[Path]) -> Path:
+    """Of the model folders of several runs, the one whose run had the best dev score; the first of equals.
+
+    Raises CheckpointError where there are several and a run's provenance is missing.
+    """
+    return models[0] if len(models) == 1 else max(models, key=_dev_score)
+
+
+def _dev_score(model: Path) -> float:
+    path = model.parent / PROVENANCE_NAME
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["best_dev_score"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CheckpointError(f"{path}: no dev score there. Give the models of finished runs, or one alone") from None
 
 
 def _unreachable(predictor: Predictor, gold: Sequence[Annotated]) -> dict[str, Any]:
