@@ -569,7 +569,10 @@ def test_a_model_of_another_scheme_is_not_scored(command, place, corpus, model_f
         (["--labels", "{labels}", "--tagged", "gone.jsonl"], "gone.jsonl: cannot be read"),
         (["--labels", "{labels}", "--tagged", "words.jsonl"], "words.jsonl:1: broken JSON"),
         (["--labels", "{labels}", "--tagged", "shifted.jsonl"], "shifted.jsonl:1: spans: shifted: the text there is"),
-        (["--labels", "{labels}", "--tagged", "scores.jsonl"], "scores.jsonl:1: spans: score 'high'. Give a number"),
+        (
+            ["--labels", "{labels}", "--tagged", "scores.jsonl"],
+            "scores.jsonl:1: spans: score 'high'. Scores are",
+        ),
         (["--labels", "{labels}", "--seen-in", "gone.jsonl"], "gone.jsonl: cannot be read"),
         (["--labels", "{labels}", "--seen-in", "{texts}"], "dev.jsonl:1: spans: no spans with type and text"),
         (["--labels", "{labels}", "--seen-in", "kinds.jsonl"], "kinds.jsonl:1: spans: no spans with type and text"),
