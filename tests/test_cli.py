@@ -535,6 +535,12 @@ def test_two_models_are_compared_and_runs_summarised(command, place, corpus, mod
         command("compare", "runs/2", "runs/1", "--json", "difference.json"), "difference.json: exists already"
     )
     assert_refused(command("compare", "runs/2", "runs/3"), "runs/3: cannot be read")
+    data = json.loads((place / "runs/1/report.json").read_text(encoding="utf-8"))
+    for name in ("measures", "per_article"):
+        kept = {key: value for key, value in data.items() if key != name}
+        write(place / "cut/report.json", json.dumps(kept))
+        assert_refused(command("compare", "runs/2", "cut"), f"cut/report.json: {name}: not there. Evaluate again")
+        assert_refused(command("summarise", "cut"), f"cut/report.json: {name}: not there")
 
     outcome = command("summarise", "runs", "runs/1", "--output", "summary.md")
     assert (outcome.code, outcome.err) == (0, "summary: summary.md\n")
@@ -563,6 +569,13 @@ def test_a_model_of_another_scheme_is_not_scored(command, place, corpus, model_f
         (["--labels", "{labels}", "--tagged", "gone.jsonl"], "gone.jsonl: cannot be read"),
         (["--labels", "{labels}", "--tagged", "words.jsonl"], "words.jsonl:1: broken JSON"),
         (["--labels", "{labels}", "--tagged", "shifted.jsonl"], "shifted.jsonl:1: spans: shifted: the text there is"),
+        (
+            ["--labels", "{labels}", "--tagged", "scores.jsonl"],
+            "scores.jsonl:1: spans: score 'high'. Scores are",
+        ),
+        (["--labels", "{labels}", "--seen-in", "gone.jsonl"], "gone.jsonl: cannot be read"),
+        (["--labels", "{labels}", "--seen-in", "{texts}"], "dev.jsonl:1: spans: no spans with type and text"),
+        (["--labels", "{labels}", "--seen-in", "kinds.jsonl"], "kinds.jsonl:1: spans: no spans with type and text"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -570,7 +583,11 @@ def test_what_cannot_be_scored_is_refused_in_one_message(arguments, message, com
     write(place / "words.jsonl", "no record\n")
     span = {"start": 1, "end": 3, "type": "WHO", "text": "?"}
     write(place / "shifted.jsonl", json.dumps({"id": "dev-0", "spans": [span]}) + "\n")
-    given = [argument.format(labels=corpus.labels) for argument in arguments]
+    text = json.loads(corpus.articles("dev").read_text(encoding="utf-8").splitlines()[0])["text"]
+    span = {"start": 0, "end": 2, "type": "WHO", "text": text[:2], "score": "high"}
+    write(place / "scores.jsonl", json.dumps({"id": "dev-0", "spans": [span]}) + "\n")
+    write(place / "kinds.jsonl", json.dumps({"id": "dev-0", "spans": [{"type": "WHO"}]}) + "\n")
+    given = [argument.format(labels=corpus.labels, texts=corpus.articles("dev")) for argument in arguments]
     tagged = [] if "--tagged" in given else ["--tagged", "words.jsonl"]
     assert_refused(command(*scored(corpus, *given, *tagged)), message)
 

@@ -9,7 +9,7 @@ from test_evaluate_cases import SCHEME, annotated, random_case, tagged
 from hoidam.document import Span
 from hoidam.errors import DataError
 from hoidam.evaluate import Floor, Report, find_figure, freeze, read_benchmark, read_floors, score
-from hoidam.files import write_json_lines
+from hoidam.files import toml_value, write_json_lines
 
 ROOT = Path(__file__).parents[1]
 HEAD = """\
@@ -65,6 +65,15 @@ def test_articles_that_are_added_later_are_not_scored(place):
     write("articles.jsonl", [one.article for one in more])
     write("gold.jsonl", more[::-1])
     assert sorted(one.id for one in frozen.read().gold) == ["a", 'b "1"', "c.3"]
+
+
+def test_what_a_person_wrote_is_frozen_as_it_is_whatever_characters_it_has(place):
+    description = 'Ba bài "mới" \\ \x7f \t'
+    head = HEAD.replace('"Three articles."', toml_value(description))
+    Path("small.toml").write_text(head, encoding="utf-8")
+    frozen = freeze(Path("small.toml"))
+    assert frozen.description == description
+    assert read_benchmark(Path("small.toml")) == frozen
 
 
 def test_another_name_of_the_annotator_changes_no_score_and_no_hash(place):
@@ -141,7 +150,7 @@ def test_freezing_anew_needs_force_and_takes_the_gold_as_it_is(place):
     [
         ("name = ", "not TOML"),
         ("", "name: give a str; description: give a str; labels: give a str; articles: give a list; gold: give a list"),
-        (HEAD + "colour = 3\n", "colour: no such key"),
+        (HEAD + "size = 3\ncolour = 3\nage = 3\n", "age: no such key; colour: no such key; size: no such key"),
         (HEAD + "second = 3\n", "second: give a str"),
         (HEAD.replace('["gold.jsonl"]', "[]"), "gold: give a list of strings, not an empty one"),
         (HEAD.replace('["gold.jsonl"]', "[3]"), "gold: give a list of strings, not an empty one"),
@@ -210,6 +219,8 @@ def test_floors_and_ceilings_are_held_up_to_their_bound(tmp_path):
     [
         ("[other.minimum]\nstrict.micro.f1 = 0.5\n", r"floors\.toml: no floors for 'small'"),
         ("[small]\n", "no floors for 'small'"),
+        ("[small.minimum]\n[small.maximum]\n", "no floors for 'small'"),
+        ("[small]\nminimum = 3\n", "no floors for 'small'"),
         ("[small.least]\nstrict.micro.f1 = 0.5\n", "no floors for 'small'"),
         ('[small.minimum]\nstrict.micro.f1 = "high"\n', r"floors\.toml: strict\.micro\.f1: found 'high'"),
         ("[small.minimum]\nstrict.micro.f1 = true\n", "found True"),

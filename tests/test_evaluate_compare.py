@@ -217,6 +217,9 @@ def test_what_cannot_be_compared_is_refused_by_name():
     del fewer["measures"]["strict"]["rows"]["SITE"]
     with pytest.raises(DataError, match=r"strict: A has PERSON, SITE, .*, B has PERSON, MATTER"):
         compare(ours, fewer)
+    for setting in ({"resamples": 0}, {"seed": -1}, {"level": 1.0}):
+        with pytest.raises(DataError, match=next(iter(setting))):
+            compare(a, b, **setting)
 
 
 def test_a_single_article_has_a_difference_and_no_evidence():

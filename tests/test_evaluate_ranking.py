@@ -65,7 +65,7 @@ def test_every_value_equals_scikit_learns_on_two_thousand_random_cases():
         with_raw = seed % 2 > 0
         scheme, gold, predictions, raw = categories_case(seed)
         found = rank_categories(
-            gold, predictions=predictions, scheme=scheme, raw=raw if with_raw else None, resamples=1
+            gold, predictions=predictions, scheme=scheme, candidates=raw if with_raw else None, resamples=1
         )
         truth, given, scores = arrays(scheme, gold, predictions)
         if with_raw:
@@ -82,7 +82,7 @@ def test_intervals_equal_a_plain_loop_over_the_same_resamples():
     for seed in range(6):
         scheme, gold, predictions, raw = categories_case(seed + 30, labels=5, articles=9)
         gold.append(annotated("a99", categories=scheme.category_names))
-        found = rank_categories(gold, predictions=predictions, scheme=scheme, raw=raw, resamples=60, seed=seed)
+        found = rank_categories(gold, predictions=predictions, scheme=scheme, candidates=raw, resamples=60, seed=seed)
         truth, given, _ = arrays(scheme, gold, predictions)
         _, _, scores = arrays(scheme, gold, raw)
         drawn = []
@@ -95,9 +95,9 @@ def test_intervals_equal_a_plain_loop_over_the_same_resamples():
 
 def test_the_order_of_gold_and_predictions_changes_nothing():
     scheme, gold, predictions, raw = categories_case(8, articles=8)
-    there = rank_categories(gold, predictions=predictions, scheme=scheme, raw=raw, resamples=20)
+    there = rank_categories(gold, predictions=predictions, scheme=scheme, candidates=raw, resamples=20)
     assert there == rank_categories(
-        gold[::-1], predictions=predictions[::-1], scheme=scheme, raw=raw[::-1], resamples=20
+        gold[::-1], predictions=predictions[::-1], scheme=scheme, candidates=raw[::-1], resamples=20
     )
 
 

@@ -1,4 +1,4 @@
-"""What is published says what was measured: reports are their JSON rendered, and the shipped model is the one scored."""
+"""What is published says what was measured: reports are their JSON rendered, the shipped model is the one scored."""
 
 import hashlib
 import json

@@ -4,7 +4,6 @@ A folder holds `hoidam.json` (scheme, reading, calibration, thresholds), `model.
 `config.json` (the encoder's shape), the tokenizer's files, and a card. It holds no pickle and no code.
 """
 
-import hashlib
 import json
 import platform
 import shutil
@@ -22,7 +21,7 @@ from hoidam.encode.prepare import loading
 from hoidam.encode.segmenters import SEGMENTER_NAMES, Segmenter, load_segmenter
 from hoidam.encode.text import TextEncoder
 from hoidam.errors import CheckpointError, DataError
-from hoidam.files import whole_folder
+from hoidam.files import file_sha256, whole_folder
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, build_encoder
 from hoidam.predict import Calibration, Prediction, Predictor, ScoreMap, Thresholds
@@ -171,7 +170,7 @@ def _save_weights(folder: Path, weights: Mapping[str, torch.Tensor], *, storage:
 
 def _write_record(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write hoidam.json last but for the card: it names the hash of every other file."""
-    record = dict(settings) | {"sha256": {path.name: _sha256(path) for path in sorted(folder.iterdir())}}
+    record = dict(settings) | {"sha256": {path.name: file_sha256(path) for path in sorted(folder.iterdir())}}
     (folder / SETTINGS_NAME).write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
@@ -252,7 +251,7 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
     for name, wanted in hashes.items():
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name}: missing. {_COPY_AGAIN}")
-        if _sha256(folder / name) != wanted:
+        if file_sha256(folder / name) != wanted:
             raise CheckpointError(f"{folder / name}: not the file that {SETTINGS_NAME} names. {_COPY_AGAIN}")
 
 
@@ -262,11 +261,6 @@ def _load_network(folder: Path, settings: ModelSettings) -> TaggerModel:
         model = TaggerModel(encoder, types=len(settings.scheme.types), categories=len(settings.scheme.categories))
         model.load_state_dict(unpack(load_file(folder / WEIGHTS_NAME)))
     return model
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def describe_hardware() -> dict[str, Any]:

@@ -251,11 +251,18 @@ def _span(entry: Any, text: str, scheme: LabelScheme) -> Span:
     if entry.get("text") != text[start:end]:
         raise wrong(f"shifted: the text there is {text[start:end]!r}", "Offsets count code points of the stored text")
     score = entry.get("score")
-    return Span(start, end, kind, category, None if score is None else float(score))
+    return Span(start, end, kind, category, None if score is None else check_score(score, field="spans"))
+
+
+def check_score(score: Any, *, field: str) -> float:
+    """The score as it is; raises DataError where it is no number from 0 to 1."""
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise DataError(f"score {score!r}", field=field, cure="Scores are numbers from 0 to 1")
+    return float(score)
 
 
 def _categories(names: Any, scheme: LabelScheme) -> Sequence[str]:
-    if not isinstance(names, list) or not set(names) <= set(scheme.category_names):
+    if not isinstance(names, list) or not all(name in scheme.category_names for name in names):
         raise DataError(f"found {names!r}", field="categories", cure=f"A list of {', '.join(scheme.category_names)}")
     return names
 
@@ -296,7 +303,7 @@ def _iterate_tagged(path: Path, articles: Mapping[str, Article], scheme: LabelSc
                 id=article.id,
                 source=str(record.get("source", "")),
                 spans=spans_from_list(record.get("spans"), article.text, scheme),
-                categories={name: float(score) for name, score in categories.items()},
+                categories={name: check_score(score, field="categories") for name, score in categories.items()},
                 model=str(record.get("model", "")),
             )
         except DataError as error:

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and JSON lines that say where they are broken."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -83,7 +84,9 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=path) from None
+        raise DataError(
+            f"cannot be read ({error.strerror})", path=path, cure="Give a file that is there and yours to read"
+        ) from None
     if b"\0" in data[:8192]:
         raise DataError("not text: it holds zero bytes", path=path, cure="Give a text file in UTF-8")
     try:
@@ -96,12 +99,18 @@ def read_text(path: Path) -> str:
         ) from None
 
 
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; raises DataError with the file's name where it is missing or broken."""
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not TOML ({error})", path=path) from None
+        raise DataError(f"not TOML ({error})", path=path, cure="Correct it there") from None
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

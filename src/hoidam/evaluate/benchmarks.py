@@ -23,7 +23,7 @@ from typing import Any
 
 from hoidam.document import Annotated, Article, read_articles, read_gold
 from hoidam.errors import DataError
-from hoidam.files import read_toml, whole_file
+from hoidam.files import read_toml, toml_value, whole_file
 from hoidam.labels import LabelScheme, read_labels
 
 _SHORT = 12
@@ -145,7 +145,7 @@ def read_benchmark(path: Path) -> Benchmark:
         if isinstance(data.get(key), list) and not (data[key] and all(isinstance(name, str) for name in data[key]))
     ]
     wrong += [f"{key}: give a str" for key in ("second", "sha256") if not isinstance(data.get(key, ""), str)]
-    wrong += [f"{key}: no such key" for key in data.keys() - known.keys() - {"second", "sha256"}]
+    wrong += [f"{key}: no such key" for key in sorted(data.keys() - known.keys() - {"second", "sha256"})]
     if not isinstance(frozen, dict) or not _is_frozen(frozen):
         wrong.append("frozen: what `hoidam benchmark freeze` writes has been changed")
     if wrong:
@@ -201,10 +201,9 @@ def _is_frozen(frozen: Mapping[str, Any]) -> bool:
 
 
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:
-    """Strings and lists of strings; JSON writes both as TOML reads them, and keys that need it in quotes."""
-    return [f"{_toml_key(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+    return [f"{_toml_key(key)} = {toml_value(value)}" for key, value in table.items()]
 
 
 def _toml_key(key: str) -> str:
     bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if bare else json.dumps(key, ensure_ascii=False)
+    return key if bare else toml_value(key)

@@ -64,7 +64,7 @@ def bootstrap(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0, leve
 
     Raises DataError where `resamples` is below 1, `seed` below 0, or `level` not between 0 and 1.
     """
-    _check_settings(resamples=resamples, seed=seed, level=level)
+    check_settings(resamples=resamples, seed=seed, level=level)
     counts = [count_array(scores, measure=measure) for measure in Measure]
     alarms = np.array([_alarms(scores)], dtype=np.float64).reshape(len(scores.articles), 1, 3)
     *tables, alarm_totals = _resampled([*counts, alarms], resamples=resamples, seed=seed)
@@ -188,7 +188,8 @@ def _alarms(scores: Scores) -> list[tuple[int, int, int]]:
     return [(alarm.articles, alarm.with_category, alarm.with_span) for alarm in alarms]
 
 
-def _check_settings(*, resamples: int, seed: int, level: float) -> None:
+def check_settings(*, resamples: int, seed: int, level: float) -> None:
+    """Raise DataError where `resamples` is below 1, `seed` below 0, or `level` not between 0 and 1."""
     if resamples < 1:
         raise DataError(f"found {resamples}", field="resamples", cure="Give 1 or more; 10000 is usual")
     if seed < 0:

@@ -13,6 +13,7 @@ from hoidam.errors import DataError
 from hoidam.evaluate.bootstrap import (
     RESAMPLES,
     Interval,
+    check_settings,
     percentile_interval,
     resample_weights,
     swaps,
@@ -145,8 +146,10 @@ def compare(
     other's, so both are exchanged at random article by article, and p is the share of such exchanges, the one observed
     among them, with a difference at least as large. Corrected p-values are Holm's (1979), over all rows compared.
 
-    Raises DataError where the reports have other labels, no article in common, or other gold of an article.
+    Raises DataError where the reports have other labels, no article in common, or other gold of an article, and on
+    settings as `bootstrap` does.
     """
+    check_settings(resamples=resamples, seed=seed, level=level)
     _check_labels(a, b)
     ours, theirs = ({article["id"]: article for article in report["per_article"]} for report in (a, b))
     common = sorted(ours.keys() & theirs.keys())

@@ -36,16 +36,22 @@ def read_floors(path: Path, *, benchmark: str) -> tuple[Floor, ...]:
     Raises DataError where there are none for this benchmark or where one is no number.
     """
     table = read_toml(path).get(benchmark)
-    if not isinstance(table, dict) or not table or not table.keys() <= {"minimum", "maximum"}:
+    floors = tuple(_floors(table)) if isinstance(table, dict) and table.keys() <= {"minimum", "maximum"} else ()
+    if not floors:
         raise DataError(
             f"no floors for {benchmark!r}", path=path, cure=f"Give [{benchmark}.minimum], [{benchmark}.maximum] or both"
         )
-    floors = [Floor(*entry) for entry in _flat(table.get("minimum", {}))]
-    floors += [Floor(*entry, ceiling=True) for entry in _flat(table.get("maximum", {}))]
     for floor in floors:
         if isinstance(floor.bound, bool) or not isinstance(floor.bound, int | float):
             raise DataError(f"found {floor.bound!r}", path=path, field=floor.figure, cure="Give a number")
-    return tuple(floors)
+    return floors
+
+
+def _floors(table: Mapping[str, Any]) -> Iterator[Floor]:
+    for side in ("minimum", "maximum"):
+        figures = table.get(side)
+        if isinstance(figures, dict):
+            yield from (Floor(figure, bound, ceiling=side == "maximum") for figure, bound in _flat(figures))
 
 
 def _flat(table: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

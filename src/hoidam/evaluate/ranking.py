@@ -49,16 +49,16 @@ def rank_categories(
     *,
     predictions: Sequence[Tagged],
     scheme: LabelScheme,
-    raw: Sequence[Tagged] | None = None,
+    candidates: Sequence[Tagged] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = 0.95,
 ) -> Ranking | None:
     """Score the categories of every gold article; None where the scheme has none.
 
-    What is given out is decided by `predictions`; ranks come from `raw`, the scores before any threshold, or where that
-    is not at hand from `predictions`, in which categories below their threshold are absent and count as 0. Intervals
-    resample articles as `bootstrap` does with the same seed.
+    What is given out is decided by `predictions`; ranks come from `candidates`, the scores before any threshold, or
+    where those are not at hand from `predictions`, in which categories below their threshold are absent and count as 0.
+    Intervals resample articles as `bootstrap` does with the same seed.
     """
     if not scheme.categories:
         return None
@@ -67,7 +67,7 @@ def rank_categories(
     truth = np.array([[name in one.categories for name in names] for one in gold], dtype=bool)
     truth = truth.reshape(len(gold), len(names))
     given = _scores(gold, predictions, names)
-    scores = np.nan_to_num(given if raw is None else _scores(gold, raw, names))
+    scores = np.nan_to_num(given if candidates is None else _scores(gold, candidates, names))
     by_article = article_values(truth, given=~np.isnan(given), scores=scores)
 
     def values(weights: Values) -> Values:

@@ -112,7 +112,7 @@ def make_report(
             gold,
             predictions=predictions,
             scheme=scheme,
-            raw=None if candidates is None else candidates.calibrated,
+            candidates=None if candidates is None else candidates.calibrated,
             resamples=resamples,
             seed=seed,
         ),
@@ -146,7 +146,7 @@ def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False
     """Write the files of a report into `folder`, made where it is missing, and give their paths.
 
     `report.json` is the report, `report.md` and `report.html` show it, `errors.csv` has a row for each error whose text
-    it holds. Raises DataError where either exists and `force` is not given, or where the folder cannot be written.
+    it holds. Raises DataError where one of them exists and `force` is not given, or where the folder cannot be written.
     """
     paths = report_paths(folder, force=force)
     # Templates are loaded when a page is written: commands that write none start without them.
@@ -160,7 +160,7 @@ def write_report(folder: Path, *, report: Mapping[str, Any], force: bool = False
 
 
 def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, ...]:
-    """The files of a report in `folder`; raises DataError where either exists and `force` is not given."""
+    """The files of a report in `folder`; raises DataError where one of them exists and `force` is not given."""
     paths = tuple(folder / name for name in (REPORT_NAME, "report.md", "report.html", "errors.csv"))
     for path in paths:
         refuse_overwrite(path, force=force)
@@ -168,10 +168,13 @@ def report_paths(folder: Path, *, force: bool = False) -> tuple[Path, ...]:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Read a `report.json`; raises DataError where it is broken or not a report of this format."""
+    """Read a `report.json`; raises DataError where it is broken, cut short or not a report of this format."""
     try:
         report = json.loads(read_text(path))
         check_format(report)
+        missing = [name for name in ("measures", "per_article") if name not in report]
+        if missing:
+            raise DataError("not there", field=missing[0], cure="Evaluate again to write a new one")
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"broken JSON ({error})", path=path, cure="Give a report.json of `hoidam evaluate`") from None
     except DataError as error:

@@ -1,19 +1,20 @@
 """Files of gold against a model or a tagged file: the report, with what gold could not be reached and why."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hoidam
-from hoidam.checkpoint import describe_hardware, load_model
 from hoidam.document import Annotated, Span, Tagged, read_tagged
+from hoidam.errors import DataError
 from hoidam.evaluate import Benchmark, Candidates, GoldSet, Sources, make_report
-from hoidam.files import read_json_lines
+from hoidam.files import file_sha256, read_json_lines
 from hoidam.labels import LabelScheme
-from hoidam.predict import Prediction, choose_device
 from hoidam.provenance import command, commit
+
+if TYPE_CHECKING:
+    from hoidam.predict import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,12 @@ def score_files(
     `seen_in` are gold files whose mentions count as seen. Raises DataError on files that do not fit together or are not
     as a benchmark froze them, and CheckpointError on a model of another scheme.
     """
-    wanted = sources.read()
+    wanted, seen = sources.read(), _mentions(seen_in)
     facts: dict[str, Any] = {"command": command(), "hoidam": hoidam.__version__, "commit": commit()}
     if isinstance(sources, Benchmark):
         facts["benchmark"] = {"name": sources.name, "sha256": sources.sha256}
         sources = sources.sources
-    facts["data_sha256"] = {str(path): _sha256(path) for path in dict.fromkeys((*sources.files, *seen_in))}
+    facts["data_sha256"] = {str(path): file_sha256(path) for path in dict.fromkeys((*sources.files, *seen_in))}
     if model is not None:
         found = _tag(wanted.gold, model=model, device=device, scheme=wanted.scheme)
     elif tagged is not None:
@@ -59,15 +60,19 @@ def score_files(
         candidates=found.candidates,
         unreachable=found.unreachable,
         second=wanted.second,
-        seen=_mentions(seen_in),
+        seen=seen,
         show_errors=show_errors,
     ).to_dict(facts=facts | dict(found.facts))
 
 
 def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, scheme: LabelScheme) -> _Found:
+    # torch is loaded for a model alone: a file that was tagged before is scored without it.
+    from hoidam.checkpoint import describe_hardware, load_model
+    from hoidam.predict import choose_device
+
     loaded = load_model(model, device=choose_device(device), scheme=scheme)
 
-    def tagged(predictions: Sequence[Prediction]) -> list[Tagged]:
+    def tagged(predictions: "Sequence[Prediction]") -> list[Tagged]:
         return [
             found.tagged(annotated.id, model=loaded.identity)
             for annotated, found in zip(wanted, predictions, strict=True)
@@ -92,19 +97,19 @@ def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, scheme: Label
 def _read(wanted: GoldSet, path: Path) -> _Found:
     given = read_tagged(path, wanted.articles, wanted.scheme)
     ids = {annotated.id for annotated in wanted.gold}
-    facts = {"tagged": {"file": str(path), "models": sorted({one.model for one in given})}}
+    facts = {"tagged": {"file": str(path), "sha256": file_sha256(path), "models": sorted({one.model for one in given})}}
     return _Found([one for one in given if one.id in ids], facts)
 
 
 def _mentions(paths: Sequence[Path]) -> frozenset[tuple[str, str]]:
     """Types and surfaces of the spans in gold files, whose lines repeat the surface: no text is needed."""
-    return frozenset(
-        (str(span["type"]), str(span["text"]))
-        for path in paths
-        for _, record in read_json_lines(path)
-        for span in record.get("spans", ())
-    )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    found: set[tuple[str, str]] = set()
+    for path in paths:
+        for line, record in read_json_lines(path):
+            try:
+                found.update((str(span["type"]), str(span["text"])) for span in record["spans"])
+            except (KeyError, TypeError):
+                raise DataError(
+                    "no spans with type and text", path=path, line=line, field="spans", cure="Give a gold file"
+                ) from None
+    return frozenset(found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hoidam.document import Span
+from hoidam.document import Span, check_score
 from hoidam.errors import DataError
 from hoidam.files import read_json_lines, refuse_overwrite, whole_file
 from hoidam.ingest.body import find_body
@@ -46,9 +46,9 @@ class ViewDocument:
                     cure=f"The text of {self.id!r} has {len(self.text)} code points",
                 )
             if span.score is not None:
-                _check_score(span.score, field="spans")
+                check_score(span.score, field="spans")
         for score in self.categories.values():
-            _check_score(score, field="categories")
+            check_score(score, field="categories")
 
 
 class Opening(NamedTuple):
@@ -316,8 +316,3 @@ def _span(entry: Any, text: str) -> Span:
     if entry.get("text") != text[start:end]:
         raise wrong(f"shifted: the text there is {text[start:end]!r}", "Give the very texts that were tagged")
     return Span(start, end, kind, category, entry.get("score"))
-
-
-def _check_score(score: Any, *, field: str) -> None:
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0 <= score <= 1:
-        raise DataError(f"score {score!r}", field=field, cure="Scores are numbers from 0 to 1")

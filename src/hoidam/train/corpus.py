@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hoidam.document import Annotated, read_articles, read_gold
 from hoidam.errors import RecipeError
+from hoidam.files import file_sha256
 from hoidam.labels import LabelScheme, read_labels
 from hoidam.train.recipe import DataSettings
 
@@ -33,7 +34,7 @@ def read_corpus(data: DataSettings, *, seed: int) -> Corpus:
         if not found:
             raise RecipeError(f"data.{part}: no gold in {', '.join(getattr(data, part))}")
     paths = [data.labels, *data.articles, *data.train, *data.dev]
-    hashes = {path: _sha256(Path(path)) for path in dict.fromkeys(paths)}
+    hashes = {path: file_sha256(Path(path)) for path in dict.fromkeys(paths)}
     return Corpus(scheme, _drawn(gold["train"], limit=data.train_limit, seed=seed), gold["dev"], hashes)
 
 
@@ -51,7 +52,3 @@ def _drawn(gold: Sequence[Annotated], *, limit: int, seed: int) -> Sequence[Anno
 
 def _parts(data: DataSettings) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return ("train", data.train), ("dev", data.dev)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

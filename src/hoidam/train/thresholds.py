@@ -18,8 +18,9 @@ def tune_thresholds(gold: Sequence[Annotated], predictions: Sequence[Prediction]
     score near 0.8, four in five are right.
 
     For articles, the best mean of the shares of articles with and without categories that are known as such; for spans
-    of a type the highest strict F1; for categories the highest micro F1. Ties go to the lowest. Where no category is
-    right at any threshold, one half: the lowest would give every article all of them.
+    of a type the highest strict F1, in which a category that they have must be right too; for categories the highest
+    micro F1. Ties go to the lowest. Where no category is right at any threshold, one half: the lowest would give every
+    article all of them.
     """
     article = _article_threshold(gold, predictions)
     everything = Thresholds(spans={}, categories=0.0, article=article)
