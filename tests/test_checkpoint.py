@@ -142,9 +142,9 @@ def test_an_exported_model_is_whole_and_its_card_says_more(name, request, tmp_pa
     assert {path.name for path in (tmp_path / "small").iterdir()} == {path.name for path in before.iterdir()}
     assert (
         tmp_path / "small" / CARD_NAME
-    ).read_text() == "# A card\n\n## Weights\n\nStored as int8.\n\n## Scores\n\ngood\n"
+    ).read_text() == "# small\n\n\n## Weights\n\nStored as int8.\n\n## Scores\n\ngood\n"
     first, second = load_model(before, device=CPU), load_model(tmp_path / "small", device=CPU)
-    assert first.settings == second.settings
+    assert dataclasses.replace(first.settings, name="small") == second.settings
     assert first.identity != second.identity
     export_model(tmp_path / "small", tmp_path / "again", storage="float32")
     third = load_model(tmp_path / "again", device=CPU)

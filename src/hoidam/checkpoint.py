@@ -142,7 +142,7 @@ def export_model(
 ) -> None:
     """Write a model folder anew with its weights in another form, and its card with what more is known of it.
 
-    `scores` are sections for the card, Markdown by heading. Raises CheckpointError where `source` is not a whole model
+    The model takes the name of its new folder. `scores` are sections for the card, Markdown by heading. Raises CheckpointError where `source` is not a whole model
     and DataError where `output` is in the way; with `force` it is replaced, if it is a model's.
     """
     _, hashes = read_settings(source)
@@ -155,10 +155,13 @@ def export_model(
         for name in hashes.keys() - {WEIGHTS_NAME}:
             shutil.copyfile(source / name, partial / name)
         _save_weights(partial, weights, storage=storage)
-        _write_record(partial, _read_record(source / SETTINGS_NAME))
-        card = (source / CARD_NAME).read_text(encoding="utf-8")
+        _write_record(partial, _read_record(source / SETTINGS_NAME) | {"name": output.name})
+        _, _, card = (source / CARD_NAME).read_text(encoding="utf-8").partition("\n")
         sections = {"Weights": f"Stored as {storage}."} | dict(scores or {})
-        parts = [card.rstrip(), *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())]
+        parts = [
+            f"# {output.name}\n{card.rstrip()}",
+            *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items()),
+        ]
         (partial / CARD_NAME).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
