@@ -622,9 +622,18 @@ def test_gold_is_checked_counted_divided_and_compared(command, place, corpus):
     assert sum(sizes) == len(corpus.train)
     agreed = command("gold", "agree", corpus.gold("train"), corpus.gold("train"), *both)
     assert (agreed.code, "1.000" in agreed.out) == (0, True)
+    twice = command("gold", "stats", "--gold", corpus.gold("train"), "--gold", "gold/train.jsonl", *both)
+    assert (twice.code, "one name" in twice.err) == (2, True)
+    write(place / "none.jsonl", "")
+    for verb in ("check", "stats"):
+        assert_refused(command("gold", verb, "--gold", "none.jsonl", *both), "none.jsonl: no gold in it")
     made = ("--gold", corpus.gold("train"), *both, "--output", "marked.txt")
     assert command("gold", "export", *made).code == 0
     assert_refused(command("gold", "export", *made), "marked.txt: exists already")
+    over = ("--gold", "gold/dev.jsonl", *both, "--output", "gold/dev.jsonl", "--force")
+    assert_refused(command("gold", "export", *over), "gold/dev.jsonl: is one of the inputs")
+    over = ("--articles", "a.jsonl", "--gold", "marked.txt", "--labels", corpus.labels, "--force")
+    assert_refused(command("gold", "import", "marked.txt", *over), "marked.txt: is one of the inputs")
     back = ("--articles", "a.jsonl", "--gold", "g.jsonl", "--labels", corpus.labels)
     assert command("gold", "import", "marked.txt", *back).code == 0
     checked = command("gold", "check", "--gold", "g.jsonl", "--articles", "a.jsonl", "--labels", corpus.labels)

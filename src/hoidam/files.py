@@ -19,6 +19,12 @@ def refuse_overwrite(path: Path, *, force: bool) -> None:
         raise DataError("exists already", path=path, cure="Give another name, or --force to replace it")
 
 
+def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise DataError where `path` is one of the files that are read: not even `force` replaces these."""
+    if path.resolve() in {given.resolve() for given in inputs}:
+        raise DataError("is one of the inputs", path=path, cure="Write the output somewhere else")
+
+
 @contextmanager
 def whole_file(path: Path, *, force: bool = False, binary: bool = False) -> Iterator[IO[Any]]:
     """Open a file for writing that takes its name only when the block ends without an exception.
@@ -83,7 +89,8 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=path) from None
+        cure = "Check the path and your rights to it"
+        raise DataError(f"cannot be read ({error.strerror})", path=path, cure=cure) from None
     if b"\0" in data[:8192]:
         raise DataError("not text: it holds zero bytes", path=path, cure="Give a text file in UTF-8")
     try:
@@ -101,7 +108,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not TOML ({error})", path=path) from None
+        raise DataError(f"not TOML ({error})", path=path, cure="Mend that place") from None
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
