@@ -89,8 +89,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        cure = "Check the path and your rights to it"
-        raise DataError(f"cannot be read ({error.strerror})", path=path, cure=cure) from None
+        raise DataError(f"cannot be read ({error.strerror})", path=path) from None
     if b"\0" in data[:8192]:
         raise DataError("not text: it holds zero bytes", path=path, cure="Give a text file in UTF-8")
     try:
@@ -108,7 +107,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not TOML ({error})", path=path, cure="Mend that place") from None
+        raise DataError(f"not TOML ({error})", path=path) from None
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
