@@ -142,11 +142,12 @@ def test_an_exported_model_is_whole_and_its_card_says_more(name, request, tmp_pa
     assert {path.name for path in (tmp_path / "small").iterdir()} == {path.name for path in before.iterdir()}
     assert (
         tmp_path / "small" / CARD_NAME
-    ).read_text() == "# small\n\n\n## Weights\n\nStored as int8.\n\n## Scores\n\ngood\n"
+    ).read_text() == "# small\n\n## Weights\n\nStored as int8.\n\n## Scores\n\ngood\n"
     first, second = load_model(before, device=CPU), load_model(tmp_path / "small", device=CPU)
     assert dataclasses.replace(first.settings, name="small") == second.settings
     assert first.identity != second.identity
     export_model(tmp_path / "small", tmp_path / "again", storage="float32")
+    assert (tmp_path / "again" / CARD_NAME).read_text() == "# again\n\n## Weights\n\nStored as float32.\n"
     third = load_model(tmp_path / "again", device=CPU)
     for name, value in second.predictor.model.state_dict().items():
         assert torch.equal(value, third.predictor.model.state_dict()[name]), name
@@ -160,6 +161,10 @@ def test_a_model_is_not_exported_over_something_else_nor_from_a_changed_one(save
     (broken / "config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="not the file that"):
         export_model(broken, tmp_path / "other", storage="int8")
+    export_model(saved, tmp_path / "cardless", storage="int8")
+    (tmp_path / "cardless" / CARD_NAME).unlink()
+    with pytest.raises(CheckpointError, match=r"cardless: no model could be loaded .*Copy the folder again"):
+        export_model(tmp_path / "cardless", tmp_path / "other", storage="int8")
     assert not (tmp_path / "other").exists()
     export_model(saved, tmp_path / "model", storage="int8", force=True)
     load_model(tmp_path / "model", device=CPU)

@@ -639,15 +639,48 @@ def test_gold_is_checked_counted_divided_and_compared(command, place, corpus):
     assert sum(sizes) == len(corpus.train)
     agreed = command("gold", "agree", corpus.gold("train"), corpus.gold("train"), *both)
     assert (agreed.code, "1.000" in agreed.out) == (0, True)
+    twice = command("gold", "stats", "--gold", corpus.gold("train"), "--gold", "gold/train.jsonl", *both)
+    assert (twice.code, "one name" in twice.err) == (2, True)
+    write(place / "none.jsonl", "")
+    for verb in ("check", "stats"):
+        assert_refused(command("gold", verb, "--gold", "none.jsonl", *both), "none.jsonl: no gold in it")
     made = ("--gold", corpus.gold("train"), *both, "--output", "marked.txt")
     assert command("gold", "export", *made).code == 0
     assert_refused(command("gold", "export", *made), "marked.txt: exists already")
+    over = ("--gold", "gold/dev.jsonl", *both, "--output", "gold/dev.jsonl", "--force")
+    assert_refused(command("gold", "export", *over), "gold/dev.jsonl: is one of the inputs")
+    over = ("--articles", "a.jsonl", "--gold", "marked.txt", "--labels", corpus.labels, "--force")
+    assert_refused(command("gold", "import", "marked.txt", *over), "marked.txt: is one of the inputs")
     back = ("--articles", "a.jsonl", "--gold", "g.jsonl", "--labels", corpus.labels)
     assert command("gold", "import", "marked.txt", *back).code == 0
     checked = command("gold", "check", "--gold", "g.jsonl", "--articles", "a.jsonl", "--labels", corpus.labels)
     assert checked.code in (0, 1)
     assert checked.err.startswith("32 articles checked, ")
     assert checked.out.count("\n") == int(checked.err.split(", ")[1].split()[0])
+
+
+def test_a_model_is_written_anew_with_the_reports_on_it(command, place, corpus, model_folder):
+    scoring = scored(corpus, "--labels", corpus.labels, "--model", model_folder, "--device", "cpu")
+    for report in ("reports/dev", "others/dev"):
+        assert command(*scoring, "--report", report).code == 0
+    export = ("export", "--output", "small", "--format", "int8")
+    written = command(*export, "--model", model_folder, "--report", "reports/dev")
+    assert (written.code, written.out, written.err) == (0, "", f"model: small, of {model_folder}\n")
+    card = (place / "small" / "README.md").read_text(encoding="utf-8")
+    assert card.count("\n## Scores: dev\n") == 1
+    assert command("tag", corpus.articles("dev"), "--model", "small").code == 0
+    given = ("--model", model_folder)
+    for arguments, message in (
+        (given, "small: exists already"),
+        (("--model", "gone"), "gone: no such folder"),
+        (("--model", "reports"), "reports: no model here"),
+        ((*given, "--model", "gone"), "no dev score there"),
+        ((*given, "--report", "gone"), "gone"),
+        ((*given, "--report", "reports/dev", "--report", "others/dev"), "reports/dev: another report's folder"),
+        ((*given, "--output", "reports", "--force"), "reports: is no model's folder"),
+    ):
+        assert_refused(command(*export, *arguments), message)
+    assert files(place / "small") == sorted(path.name for path in model_folder.iterdir())
 
 
 def test_articles_are_counted_by_region_with_a_gazetteer_and_its_type(command, corpus):

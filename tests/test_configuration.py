@@ -21,6 +21,8 @@ def test_the_nearest_file_that_names_a_model_counts_and_the_path_is_relative_to_
     [
         ("tool = [", "cannot be read"),
         ("[tool.hoidam]\nmodel = 3\n", "tool.hoidam.model: is 3. Give a folder's path"),
+        ("[tool]\nhoidam = 3\n", "tool.hoidam: is 3. Make it a table"),
+        ("tool = 3\n", "tool.hoidam: is 3. Make it a table"),
         ('[tool.hoidam]\nmodle = "x"\n', "tool.hoidam: unknown setting 'modle'. Known here: model"),
     ],
 )

@@ -540,9 +540,9 @@ def test_nothing_is_written_over(desk: Desk):
     with pytest.raises(DataError, match="exists already"):
         desk.run(write=True)
     desk.run(write=True, force=True)
-    for path in (*desk.sides, desk.decisions):
+    for path in (*desk.sides, desk.decisions, desk.articles):
         before = path.read_bytes()
-        with pytest.raises(DataError, match="is what the gold would be made from"):
+        with pytest.raises(DataError, match="is one of the inputs"):
             adjudicate(
                 *desk.sides,
                 articles=[desk.articles],

@@ -7,8 +7,9 @@ import pytest
 
 from hoidam.document import Annotated, Article
 from hoidam.errors import DataError
+from hoidam.files import read_json_lines
 from hoidam.gold.shingles import near_duplicates
-from hoidam.gold.split import split
+from hoidam.gold.split import split, write_split
 
 CATEGORIES = ("TRADE", "HEALTH", "SECURITY", "RARE")
 
@@ -96,7 +97,7 @@ def test_fixed_articles_stay_and_take_their_near_duplicates_along():
 def test_what_cannot_be_split_is_refused():
     words = " ".join(f"w{number}" for number in range(30))
     twins = [Annotated(Article(name, words)) for name in "ab"]
-    for dev, test in ((0.5, 0.5), (-0.1, 0.2), (0.2, -0.1)):
+    for dev, test in ((0.5, 0.5), (-0.1, 0.2), (0.2, -0.1), (float("nan"), 0.2)):
         with pytest.raises(DataError, match="shares"):
             split(twins, seed=0, dev=dev, test=test)
     with pytest.raises(DataError, match="fixed apart: 'a' in dev and 'b' in test"):
@@ -105,6 +106,22 @@ def test_what_cannot_be_split_is_refused():
         split(twins, seed=0, dev=0.1, test=0.1, fixed={"a": "other"})
     with pytest.raises(DataError, match="occurs twice"):
         split([twins[0], twins[0]], seed=0, dev=0.1, test=0.1)
+
+
+def test_parts_are_written_all_or_none(tmp_path):
+    corpus = random_corpus(random.Random(5), 20)
+    parts = split(corpus, seed=0, dev=0.2, test=0.2)
+    (tmp_path / "gold").mkdir()
+    (tmp_path / "gold" / "test.jsonl").touch()
+    for articles, problem in (("articles", "exists already"), ("gold", "would go to one folder")):
+        with pytest.raises(DataError, match=problem):
+            write_split(corpus, parts, articles=tmp_path / articles, gold=tmp_path / "gold")
+    assert [path.name for path in tmp_path.rglob("*.jsonl")] == ["test.jsonl"]
+    write_split(corpus, parts, articles=tmp_path / "articles", gold=tmp_path / "gold", force=True)
+    for folder in (tmp_path / "articles", tmp_path / "gold"):
+        for part in ("train", "dev", "test"):
+            written = [record["id"] for _, record in read_json_lines(folder / f"{part}.jsonl")]
+            assert written == list(getattr(parts, part))
 
 
 def test_a_part_without_a_share_stays_empty():

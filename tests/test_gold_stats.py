@@ -3,7 +3,10 @@
 import json
 import random
 
+import pytest
+
 from hoidam.document import Annotated, Article, Span
+from hoidam.errors import DataError
 from hoidam.gold.stats import Unseen, render_markdown, stats
 from hoidam.labels import Category, LabelScheme, SpanType
 
@@ -76,6 +79,11 @@ def test_near_duplicates_in_two_parts_are_counted():
     parts = {"train": [article("a", words), article("b", words + " x")], "dev": [article("c", words + " y")]}
     found = stats(parts, scheme=SCHEME)
     assert (found.near_duplicates, found.crossing_duplicates) == (3, 2)
+
+
+def test_an_article_in_two_parts_is_refused():
+    with pytest.raises(DataError, match="'a' stands in train and in dev"):
+        stats({"train": TRAIN, "dev": [*DEV, TRAIN[0]]}, scheme=SCHEME)
 
 
 def test_plain_data_is_json_and_nothing_to_share_is_none():

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import statistics
+from pathlib import Path
 
 import generated
 import pytest
@@ -198,13 +199,15 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(run_folder,
     assert epochs(tmp_path / "other", "loss")[0] != epochs(run_folder, "loss")[0]
 
 
-def test_of_several_runs_the_best_on_dev_is_taken(tmp_path):
+def test_of_several_runs_the_best_on_dev_is_taken(tmp_path, monkeypatch):
     models = [tmp_path / name / "model" for name in ("a", "b", "c")]
     for model, found in zip(models, (0.5, 0.75, 0.75), strict=True):
-        model.parent.mkdir()
+        model.mkdir(parents=True)
         (model.parent / "provenance.json").write_text(json.dumps({"best_dev_score": found}))
     assert results.best_on_dev(models) == models[1]
     assert results.best_on_dev([tmp_path / "elsewhere"]) == tmp_path / "elsewhere"
+    monkeypatch.chdir(models[1])
+    assert results.best_on_dev([models[0], Path()]) == Path()
     with pytest.raises(CheckpointError, match="no dev score there"):
         results.best_on_dev([*models, tmp_path / "d" / "model"])
 

@@ -33,6 +33,7 @@ WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"
 
 _COPY_AGAIN = "Copy the folder again"
+_EXPORTED = "Weights"
 
 Value = TypeVar("Value")
 
@@ -142,8 +143,9 @@ def export_model(
 ) -> None:
     """Write a model folder anew with its weights in another form, and its card with what more is known of it.
 
-    The model takes the name of its new folder. `scores` are sections for the card, Markdown by heading. Raises CheckpointError where `source` is not a whole model
-    and DataError where `output` is in the way; with `force` it is replaced, if it is a model's.
+    The model takes the name of its new folder. `scores` are sections for the card, Markdown by heading; those of an
+    earlier export, of other weights, go. Raises CheckpointError where `source` is not a whole model and DataError where
+    `output` is in the way; with `force` it is replaced, if it is a model's.
     """
     _, hashes = read_settings(source)
     _check_files(source, hashes)
@@ -151,17 +153,16 @@ def export_model(
         raise DataError(f"is no model's folder (no {SETTINGS_NAME} in it)", path=output, cure="Give another name")
     with loading("model", source=str(source), cure=_COPY_AGAIN):
         weights = unpack(load_file(source / WEIGHTS_NAME))
+        card, _, _ = (source / CARD_NAME).read_text(encoding="utf-8").partition(f"\n## {_EXPORTED}\n")
     with whole_folder(output, force=force) as partial:
         for name in hashes.keys() - {WEIGHTS_NAME}:
             shutil.copyfile(source / name, partial / name)
         _save_weights(partial, weights, storage=storage)
         _write_record(partial, _read_record(source / SETTINGS_NAME) | {"name": output.name})
-        _, _, card = (source / CARD_NAME).read_text(encoding="utf-8").partition("\n")
-        sections = {"Weights": f"Stored as {storage}."} | dict(scores or {})
-        parts = [
-            f"# {output.name}\n{card.rstrip()}",
-            *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items()),
-        ]
+        _, _, body = card.partition("\n")
+        sections = {_EXPORTED: f"Stored as {storage}."} | dict(scores or {})
+        title = "\n\n".join([f"# {output.name}", *filter(None, [body.strip()])])
+        parts = [title, *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())]
         (partial / CARD_NAME).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

@@ -451,10 +451,12 @@ def gold_stats(
     from hoidam.gazetteer import read_gazetteer
     from hoidam.gold.stats import render_markdown, stats
 
-    parts = {path.stem: _read_gold([path], articles, labels) for path in gold}
+    if len({path.stem for path in gold}) < len(gold):
+        raise typer.BadParameter("two gold files have one name, and a part is named by its file")
+    parts = [_read_gold([path], articles, labels) for path in gold]
     counted = stats(
-        {name: part for name, (part, _) in parts.items()},
-        scheme=next(iter(parts.values()))[1],
+        {path.stem: part for path, (part, _) in zip(gold, parts, strict=True)},
+        scheme=parts[0][1],
         key=key,
         gazetteer=read_gazetteer(gazetteer) if gazetteer else None,
         place_type=place_type,
@@ -511,17 +513,13 @@ def gold_split(
     force: Force = False,
 ) -> None:
     """Divide a corpus into train, dev and test, by article and near-duplicate, alike in outlets and categories."""
-    from hoidam.files import write_json_lines
-    from hoidam.gold.split import PARTS, split
+    from hoidam.gold.split import PARTS, split, write_split
 
     annotated, _ = _read_gold(gold, articles, labels)
     parts = split(annotated, seed=seed, dev=dev, test=test)
+    write_split(annotated, parts, articles=articles_output, gold=gold_output, force=force)
     for part in PARTS:
-        chosen = [one for one in annotated if parts.part_of[one.id] == part]
-        texts, spans = (one.article.to_dict() for one in chosen), (one.to_dict() for one in chosen)
-        write_json_lines(articles_output / f"{part}.jsonl", texts, force=force)
-        write_json_lines(gold_output / f"{part}.jsonl", spans, force=force)
-        _say(f"{part}: {len(chosen)} articles")
+        _say(f"{part}: {len(getattr(parts, part))} articles")
     _say(f"near-duplicates across parts: {parts.crossing_duplicates}")
 
 
@@ -583,10 +581,14 @@ def gold_adjudicate(
 
 def _read_gold(gold: list[Path], articles: list[Path], labels: Path | None) -> "tuple[list[Gold], LabelScheme]":
     from hoidam.document import read_articles, read_gold
+    from hoidam.errors import DataError
     from hoidam.labels import find_labels, read_labels
 
     scheme = read_labels(labels or find_labels(gold[0]))
-    return read_gold(gold, read_articles(articles), scheme), scheme
+    annotated = read_gold(gold, read_articles(articles), scheme)
+    if not annotated:
+        raise DataError("no gold in it", path=gold[0], cure="Give a file with a line an article")
+    return annotated, scheme
 
 
 def _progress(what: str, *, bar: bool) -> Any:

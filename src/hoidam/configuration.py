@@ -26,9 +26,12 @@ def find_model(start: Path) -> Path:
 
 def _model(path: Path) -> str | None:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("hoidam", {})
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read ({error})", path=path, cure="Mend it, or give --model FOLDER") from None
+    table = tools.get("hoidam", {}) if isinstance(tools, dict) else tools
+    if not isinstance(table, dict):
+        raise DataError(f"is {table!r}", path=path, field="tool.hoidam", cure='Make it a table with model = "FOLDER"')
     if unknown := sorted(set(table) - {"model"}):
         raise DataError(f"unknown setting {unknown[0]!r}", path=path, field="tool.hoidam", cure="Known here: model")
     named = table.get("model")

@@ -20,6 +20,12 @@ def refuse_overwrite(path: Path, *, force: bool) -> None:
         raise DataError("exists already", path=path, cure="Give another name, or --force to replace it")
 
 
+def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise DataError where `path` is one of the files that are read: not even `force` replaces these."""
+    if path.resolve() in {given.resolve() for given in inputs}:
+        raise DataError("is one of the inputs", path=path, cure="Write the output somewhere else")
+
+
 @contextmanager
 def whole_file(path: Path, *, force: bool = False, binary: bool = False) -> Iterator[IO[Any]]:
     """Open a file for writing that takes its name only when the block ends without an exception.

@@ -119,7 +119,8 @@ def find_labels(near: Path) -> Path:
     for folder in near.absolute().parents:
         if (folder / LABELS_NAME).is_file():
             return folder / LABELS_NAME
-    raise DataError(f"no {LABELS_NAME} in its folder or above", path=near, cure="Name the label scheme with --labels")
+    cure = "Check the path, or name the label scheme with --labels"
+    raise DataError(f"no {LABELS_NAME} in its folder or above", path=near, cure=cure)
 
 
 def read_labels(path: Path) -> LabelScheme:

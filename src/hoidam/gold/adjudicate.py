@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hoidam.document import Annotated, Span, read_articles, read_gold
 from hoidam.errors import DataError
-from hoidam.files import refuse_overwrite, write_json_lines
+from hoidam.files import refuse_inputs, refuse_overwrite, write_json_lines
 from hoidam.gold.agree import shared
 from hoidam.gold.decisions import Decision, Update, read_decisions, update_decisions
 from hoidam.gold.disagreements import BODY, find_disagreements
@@ -77,7 +77,7 @@ def adjudicate(
     decisions does not fit them or is not complete, and where what was decided cannot stand together.
     """
     if output is not None:
-        _refuse_inputs(output, (first, second, decisions))
+        refuse_inputs(output, (first, second, decisions, *articles))
         refuse_overwrite(output, force=force)
     texts = read_articles(articles)
     pairs = _paired(read_gold([first], texts, scheme), read_gold([second], texts, scheme))
@@ -172,12 +172,6 @@ def _paired(first: Sequence[Annotated], second: Sequence[Annotated]) -> Pairs:
         some = ", ".join(alone[:3]) + (f" and {len(alone) - 3} more" if len(alone) > 3 else "")
         raise DataError(f"only one annotator has {some}", field="id", cure="Give two files over the same articles")
     return pairs
-
-
-def _refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
-    if output.resolve() in {path.resolve() for path in inputs}:
-        cure = "Give another name: both annotations and the decisions stay as they are"
-        raise DataError("is what the gold would be made from", path=output, cure=cure)
 
 
 def _refuse_undecided(decisions: Sequence[Decision], path: Path) -> None:

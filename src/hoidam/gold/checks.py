@@ -1,14 +1,13 @@
 """What a corpus asks of its annotation beyond the file format: language rules by span type, read from a TOML file."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from hoidam.errors import DataError
-from hoidam.files import read_text
+from hoidam.files import read_toml
 from hoidam.gold.mistakes import raise_all
 from hoidam.gold.shingles import NEAR_DUPLICATE, SHINGLE_WORDS
 from hoidam.labels import LabelScheme
@@ -116,14 +115,8 @@ _NONE = TypeChecks()
 
 def read_checks(path: Path, *, scheme: LabelScheme) -> Checks:
     """Read a checks.toml; raises MistakesError, a DataError, with every unknown key and wrong value in it."""
-    try:
-        data = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(
-            f"not TOML ({error})", path=path, cure="A file of checks is TOML with a table for each type"
-        ) from None
     reader = _Reader(scheme=scheme, path=path)
-    checks = reader.checks(data)
+    checks = reader.checks(read_toml(path))
     raise_all(reader.mistakes)
     return checks
 

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from hoidam.document import Annotated, Article, Span, read_articles, read_gold
 from hoidam.errors import DataError
-from hoidam.files import json_line, read_text, refuse_overwrite, whole_file, write_json_lines
+from hoidam.files import json_line, read_text, refuse_inputs, refuse_overwrite, whole_file, write_json_lines
 from hoidam.gold.mistakes import raise_all
 from hoidam.labels import LabelScheme
 
@@ -122,14 +122,16 @@ def import_inline(
 ) -> list[Annotated]:
     """Worker of `hoidam gold import --format inline`: write what the files hold as articles and gold, and return it.
 
-    Raises MistakesError as `read_inline` does, and DataError where an output exists and `force` is not given or where
-    both are one; then neither is written.
+    Raises MistakesError as `read_inline` does, and DataError where an output exists and `force` is not given, is one
+    of the files, or where both are one; then neither is written.
     """
-    if articles == gold:
+    if articles.resolve() == gold.resolve():
         raise DataError("articles and gold would go to one file", path=gold, cure="Give two names")
+    sources = tuple(files)
     for path in (articles, gold):
+        refuse_inputs(path, sources)
         refuse_overwrite(path, force=force)
-    annotated = read_inline(files, scheme=scheme)
+    annotated = read_inline(sources, scheme=scheme)
     with whole_file(articles, force=force) as stream:
         stream.writelines(json_line(one.article.to_dict()) for one in annotated)
         write_json_lines(gold, (one.to_dict() for one in annotated), force=force)
@@ -137,12 +139,14 @@ def import_inline(
 
 
 def export_inline(
-    gold: Iterable[Path], *, articles: Iterable[Path], scheme: LabelScheme, output: Path, force: bool = False
+    gold: Sequence[Path], *, articles: Sequence[Path], scheme: LabelScheme, output: Path, force: bool = False
 ) -> list[Annotated]:
     """Worker of `hoidam gold export --format inline`: write gold with its articles as one file, and return the gold.
 
-    Raises DataError as `read_gold` and `to_inline` do, or where the output exists and `force` is not given.
+    Raises DataError as `read_gold` and `to_inline` do, where the output exists and `force` is not given, or where it is
+    one of the inputs.
     """
+    refuse_inputs(output, (*gold, *articles))
     annotated = read_gold(gold, read_articles(articles), scheme)
     text = to_inline(annotated)
     with whole_file(output, force=force) as stream:

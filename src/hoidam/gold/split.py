@@ -4,9 +4,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hoidam.document import Annotated
 from hoidam.errors import DataError
+from hoidam.files import refuse_overwrite, write_json_lines
 from hoidam.gold.shingles import NEAR_DUPLICATE, clusters, crossing, near_duplicates
 
 PARTS = ("train", "dev", "test")
@@ -66,7 +68,7 @@ def split(
 
     Raises DataError on shares that leave no train part, an id met twice, or two parts fixed for one cluster.
     """
-    if dev < 0 or test < 0 or dev + test >= 1:
+    if not (dev >= 0 and test >= 0 and dev + test < 1):
         raise DataError(f"found dev {dev} and test {test}", field="shares", cure="Give shares that add up to below 1")
     by_id = {one.id: one for one in annotated}
     if len(by_id) != len(annotated):
@@ -78,6 +80,24 @@ def split(
     part_of = _assign(found, shares=shares, fixed=fixed or {}, generator=random.Random(seed))  # noqa: S311
     parts = {part: tuple(one.id for one in annotated if part_of[one.id] == part) for part in PARTS}
     return Split(**parts, crossing_duplicates=len(crossing(pairs, part_of)))
+
+
+def write_split(
+    annotated: Sequence[Annotated], parts: Split, *, articles: Path, gold: Path, force: bool = False
+) -> None:
+    """Write articles and gold of each part into two folders, as `train.jsonl`, `dev.jsonl` and `test.jsonl`.
+
+    Raises DataError where both are one folder, or where a file exists and `force` is not given; then none is written.
+    """
+    if articles.resolve() == gold.resolve():
+        raise DataError("articles and gold would go to one folder", path=gold, cure="Give two names")
+    for part in PARTS:
+        for folder in (articles, gold):
+            refuse_overwrite(folder / f"{part}.jsonl", force=force)
+    for part in PARTS:
+        chosen = [one for one in annotated if parts.part_of[one.id] == part]
+        write_json_lines(articles / f"{part}.jsonl", (one.article.to_dict() for one in chosen), force=force)
+        write_json_lines(gold / f"{part}.jsonl", (one.to_dict() for one in chosen), force=force)
 
 
 def _traits(names: Iterable[str], by_id: Mapping[str, Annotated], keys: Sequence[str]) -> Counter[str]:

@@ -106,14 +106,20 @@ def stats(
 ) -> Stats:
     """Count a corpus given by parts, for instance train, dev and test; a corpus in one piece is one part.
 
-    With a gazetteer, mentions of `place_type` are looked up in it; raises DataError where the scheme has no such type.
+    With a gazetteer, mentions of `place_type` are looked up in it. Raises DataError where the scheme has no such type,
+    and where an article stands in two parts.
     """
     if gazetteer is not None and place_type not in scheme.type_names:
         cure = f"Types of this scheme: {', '.join(scheme.type_names)}"
         raise DataError(f"unknown type {place_type!r}", field="place_type", cure=cure)
     everything = [one for part in parts.values() for one in part]
+    part_of: dict[str, str] = {}
+    for name, part in parts.items():
+        for one in part:
+            if (other := part_of.setdefault(one.id, name)) != name:
+                problem = f"{one.id!r} stands in {other} and in {name}"
+                raise DataError(problem, field="id", cure="Leave it in one part")
     pairs = near_duplicates(everything)
-    part_of = {one.id: name for name, part in parts.items() for one in part}
     seen = _surfaces(parts.get(train, ()))
     values = Counter(_value(one, key) for one in everything)
     return Stats(

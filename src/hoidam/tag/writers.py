@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from hoidam.document import Tagged
 from hoidam.errors import DataError
-from hoidam.files import json_line, refuse_overwrite, whole_file
+from hoidam.files import json_line, refuse_inputs, refuse_overwrite, whole_file
 
 FORMS = (".jsonl", ".csv", ".parquet")
 
@@ -114,8 +114,7 @@ def check_output(path: Path, *, inputs: Iterable[Path] = (), force: bool = False
         raise DataError(f"no output form {path.suffix!r}", path=path, cure="Use .jsonl, .csv or .parquet")
     for taken in (path, errors_path(path)):
         refuse_overwrite(taken, force=force)
-    if path.exists() and any(path.absolute() == given.absolute() for given in inputs):
-        raise DataError("is one of the inputs", path=path, cure="Write the output somewhere else")
+    refuse_inputs(path, inputs)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from hoidam.checkpoint import ModelSettings
+from hoidam.errors import DataError
 from hoidam.evaluate import find_report, read_report, render_markdown
 
 _TEMPLATE = """\
@@ -51,7 +52,13 @@ def render_card(settings: ModelSettings, *, provenance: Mapping[str, Any], repor
 
 
 def card_sections(reports: Sequence[Path]) -> dict[str, str]:
-    """Sections for a card from the folders of evaluation reports, by a heading with the folder's name."""
+    """Sections for a card from the folders of evaluation reports, by a heading with the folder's name.
+
+    Raises DataError where a folder has no report, or two have one name.
+    """
+    for folder in reports:
+        if sum(folder.name == other.name for other in reports) > 1:
+            raise DataError("another report's folder has this name", path=folder, cure="Rename one of the two")
     return {f"Scores: {folder.name}": _demoted(render_markdown(read_report(find_report(folder)))) for folder in reports}
 
 

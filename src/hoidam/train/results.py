@@ -88,7 +88,7 @@ def best_on_dev(models: Sequence[Path]) -> Path:
 
 
 def _dev_score(model: Path) -> float:
-    path = model.parent / PROVENANCE_NAME
+    path = model.resolve().parent / PROVENANCE_NAME
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))["best_dev_score"])
     except (OSError, ValueError, KeyError, TypeError):
