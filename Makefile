@@ -35,13 +35,12 @@ models/encoders/embedded: | $(VENV)/ready
 run: $(VENV)/ready models/encoders/embedded
 	rm -rf $(OUT) training/runs/quick
 	$(BIN)/hoidam train training/quick.toml
-	$(BIN)/hoidam evaluate --model training/runs/quick/model \
-		--articles data/articles/test.jsonl --gold annotations/gold/test.jsonl --report $(OUT)/test
+	$(BIN)/hoidam evaluate --benchmark eval/benchmarks/test.toml --model training/runs/quick/model --report $(OUT)/test
 	$(BIN)/hoidam tag data/samples --model training/runs/quick/model --output $(OUT)/samples.jsonl
 	$(BIN)/hoidam view $(OUT)/samples.jsonl --output $(OUT)/samples.html
 	@echo
 	@echo "model          training/runs/quick/model"
-	@echo "test report    $(OUT)/test/report.md"
+	@echo "test report    $(OUT)/test/report.html"
 	@echo "tagged samples $(OUT)/samples.jsonl"
 	@echo "page to open   $(OUT)/samples.html"
 
