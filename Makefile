@@ -59,9 +59,9 @@ evaluate: $(VENV)/ready
 			--model $(MODEL) --report $(OUT)/evaluate/$$name --force || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
-# A run that is there is not trained again, so that this can be stopped and started; `rm -r` its folder to do it anew.
+# A finished run is not trained again and a stopped one goes on; `rm -r` its folder to do it anew.
 $(RUNS)/%/model: training/embedded.toml data/articles/train.jsonl annotations/gold/train.jsonl | models/encoders/embedded
-	$(BIN)/hoidam train $< --output $(@D) --set seed=$(lastword $(subst -, ,$*))
+	$(BIN)/hoidam train $< --output $(@D) $(if $(wildcard $(@D)),--resume) --set seed=$(lastword $(subst -, ,$*))
 	touch $@
 
 model: $(foreach seed,$(SEEDS),$(RUNS)/shipped-$(seed)/model)
@@ -73,8 +73,8 @@ model: $(foreach seed,$(SEEDS),$(RUNS)/shipped-$(seed)/model)
 
 curve: $(VENV)/ready models/encoders/embedded
 	for point in $(CURVE); do size=$${point%:*}; for seed in $(SEEDS); do run=$(RUNS)/curve/$$size-$$seed; \
-		test -d $$run || $(BIN)/hoidam train training/embedded.toml --output $$run --set seed=$$seed \
-			--set data.train_limit=$$size --set training.epochs=$${point#*:} || exit 1; \
+		test -d $$run/model || $(BIN)/hoidam train training/embedded.toml --output $$run --set seed=$$seed \
+			$$(test ! -d $$run || echo --resume) --set data.train_limit=$$size --set training.epochs=$${point#*:} || exit 1; \
 		test -d $(OUT)/curve/$$size/$$seed || $(BIN)/hoidam evaluate --benchmark eval/benchmarks/test.toml \
 			--model $$run/model --report $(OUT)/curve/$$size/$$seed || exit 1; \
 	done; done
