@@ -442,8 +442,11 @@ def f1_by_the_scorer(gold, predictions, thresholds, scheme):
         for annotated, prediction in zip(gold, predictions, strict=True)
     ]
     scores = score(gold, predictions=tagged, scheme=scheme)
-    rows = scores.table(Measure.STRICT).rows
-    found = {name: rows[name].ratios.f1 or 0.0 for name in scheme.type_names}
+    rows, overlap = scores.table(Measure.STRICT).rows, scores.table(Measure.OVERLAP_CATEGORY).rows
+    found = {
+        name: statistics.fmean(table[name].ratios.f1 or 0.0 for table in (rows, overlap) if name in table)
+        for name in scheme.type_names
+    }
     return found | {"": scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0}
 
 
