@@ -147,12 +147,11 @@ def export_model(
     earlier export, of other weights, go. Raises CheckpointError where `source` is not a whole model and DataError where
     `output` is in the way; with `force` it is replaced, if it is a model's.
     """
+    weights = read_weights(source)
     _, hashes = read_settings(source)
-    _check_files(source, hashes)
     if force and output.exists() and not (output / SETTINGS_NAME).is_file():
         raise DataError(f"is no model's folder (no {SETTINGS_NAME} in it)", path=output, cure="Give another name")
     with loading("model", source=str(source), cure=_COPY_AGAIN):
-        weights = unpack(load_file(source / WEIGHTS_NAME))
         card, _, _ = (source / CARD_NAME).read_text(encoding="utf-8").partition(f"\n## {_EXPORTED}\n")
     with whole_folder(output, force=force) as partial:
         for name in hashes.keys() - {WEIGHTS_NAME}:
@@ -164,6 +163,14 @@ def export_model(
         title = "\n\n".join([f"# {output.name}", *filter(None, [body.strip()])])
         parts = [title, *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())]
         (partial / CARD_NAME).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """A model folder's weights by name, in float32; raises CheckpointError where it is not a whole model."""
+    _, hashes = read_settings(folder)
+    _check_files(folder, hashes)
+    with loading("model", source=str(folder), cure=_COPY_AGAIN):
+        return unpack(load_file(folder / WEIGHTS_NAME))
 
 
 def _save_weights(folder: Path, weights: Mapping[str, torch.Tensor], *, storage: Storage) -> None:

@@ -129,6 +129,20 @@ def train(
 
 
 @app.command()
+def average(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of finished runs of one recipe.")],
+    output: Annotated[Path, typer.Option(help="The run folder to write.")],
+    device: Device = "auto",
+) -> None:
+    """Average the weights of runs with other seeds into one model, often better than each; scored on dev."""
+    from hoidam.train.average import average as average_runs
+
+    model = average_runs(runs, folder=output, device=device)
+    _say(f"model: {model}")
+    _print_report_table(output / "dev.json", title="Scores on dev")
+
+
+@app.command()
 def evaluate(
     gold: Annotated[list[Path] | None, typer.Option(help="Gold files; repeatable.", show_default=False)] = None,
     articles: Annotated[

@@ -23,6 +23,9 @@ _TEMPLATE = """\
 | span types | {{ settings.scheme.type_names | join(", ") }} |
 | categories | {{ settings.scheme.category_names | join(", ") or "none" }} |
 | trained on | {{ facts.train_articles }} articles, {{ facts.train_pieces }} pieces, {{ facts.epochs_run }} epochs |
+{% if facts.averaged_seeds is defined -%}
+| weights | the mean of {{ facts.averaged_seeds | length }} runs, seeds {{ facts.averaged_seeds | join(", ") }} |
+{% endif -%}
 | took | {{ facts.seconds }} s on {{ facts.hardware.gpu or facts.hardware.processor }}, {{ facts.precision }} |
 | command | `{{ facts.command }}` |
 | commit | {{ facts.commit or "unknown" }} |

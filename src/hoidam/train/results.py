@@ -88,11 +88,18 @@ def best_on_dev(models: Sequence[Path]) -> Path:
 
 
 def _dev_score(model: Path) -> float:
-    path = model.resolve().parent / PROVENANCE_NAME
+    return float(read_provenance(model.resolve().parent)["best_dev_score"])
+
+
+def read_provenance(run: Path) -> dict[str, Any]:
+    """What a finished run recorded of itself; raises CheckpointError where it did not."""
+    path = run / PROVENANCE_NAME
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["best_dev_score"])
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        float(found["best_dev_score"])
     except (OSError, ValueError, KeyError, TypeError):
         raise CheckpointError(f"{path}: no dev score there. Give the models of finished runs, or one alone") from None
+    return found
 
 
 def _unreachable(predictor: Predictor, gold: Sequence[Annotated]) -> dict[str, Any]:

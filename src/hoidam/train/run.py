@@ -34,7 +34,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     and CheckpointError where data or encoder cannot be used.
     """
     place = choose_device(device)
-    _check_folder(folder, recipe, resume=resume)
+    check_folder(folder, recipe, resume=resume)
     started = time.monotonic()
     corpus = read_corpus(recipe.data, seed=recipe.seed)
     setup = set_up(recipe, scheme=corpus.scheme, device=place)
@@ -42,7 +42,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
     trained, collator = setup.trained_part(features)
     if not resume:
-        _begin(folder, recipe)
+        begin_run(folder, recipe)
     trainer = make_trainer(
         trained,
         recipe=recipe,
@@ -79,7 +79,8 @@ def _facts(setup: Setup, corpus: Corpus, features: Dataset, trainer: TaggerTrain
     }
 
 
-def _check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Raise RecipeError where a run cannot begin in a folder, or cannot go on there."""
     kept = folder / RECIPE_NAME
     if resume:
         if not kept.is_file():
@@ -93,7 +94,7 @@ def _check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         raise RecipeError(f"{folder}: exists already. Give another --output, --resume it, or remove it")
 
 
-def _begin(folder: Path, recipe: Recipe) -> None:
+def begin_run(folder: Path, recipe: Recipe) -> None:
     """Make the run folder: once everything is loaded, so that a mistake found on the way leaves nothing behind."""
     try:
         folder.mkdir(parents=True)

@@ -21,6 +21,8 @@ from hoidam.train.features import Collator
 from hoidam.train.frozen import lower_states, split_encoder
 from hoidam.train.recipe import Recipe
 
+_HEAD_SEED = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -69,7 +71,8 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     Raises CheckpointError where the encoder cannot be loaded and RecipeError where settings do not fit it.
     """
     precision = choose_precision(recipe.training.precision, device=device)
-    set_seed(recipe.seed)
+    # Heads begin alike whatever the seed, so that the weights of runs with other seeds can be averaged.
+    set_seed(_HEAD_SEED)
     # On a CPU plain attention trains a quarter faster than the fused one.
     attention = "eager" if device.type == "cpu" else None
     network = load_encoder(
@@ -88,6 +91,7 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     _check_window(encoder, network)
     types, categories = len(scheme.types), len(scheme.categories)
     model = TaggerModel(network, types=types, categories=categories, dropout=recipe.training.dropout).to(device)
+    set_seed(recipe.seed)
     predictor = Predictor(model, encoder=encoder, scheme=scheme, device=device, precision=precision)
     return Setup(recipe, tokenizer, encoder, model, predictor)
 
