@@ -27,7 +27,7 @@ from hoidam.model import TaggerModel, build_encoder
 from hoidam.predict import Calibration, Prediction, Predictor, ScoreMap, Thresholds
 from hoidam.weights import Storage, pack, unpack
 
-FORMAT = 1
+FORMAT = 2
 SETTINGS_NAME = "hoidam.json"
 WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"

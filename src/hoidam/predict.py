@@ -92,7 +92,8 @@ class Calibration:
 class Thresholds:
     """Calibrated scores that a span of each type, and an article's category, must reach to be given out.
 
-    An article none of whose categories reaches `article` has none, and no span with a category.
+    An article whose categories' scores add up to less than `article` has none, and no span with a category: the sum is
+    the number of categories to be expected. What is about cooperation speaks of several fields, or of one for certain.
     """
 
     spans: Mapping[str, float]
@@ -126,7 +127,7 @@ class Prediction:
 
     def above(self, thresholds: Thresholds) -> "Prediction":
         """What reaches its threshold; categories from the highest score down."""
-        about_any = max(self.categories.values(), default=0.0) >= thresholds.article
+        about_any = sum(self.categories.values()) >= thresholds.article
         categories = {
             name: score
             for name, score in sorted(self.categories.items(), key=lambda item: (-item[1], item[0]))

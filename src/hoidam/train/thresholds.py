@@ -9,7 +9,8 @@ from hoidam.labels import LabelScheme
 from hoidam.predict import Prediction, Thresholds
 
 _GRID = tuple(step / 100 for step in range(0, 96, 5))
-_FINE_GRID = tuple(step / 100 for step in range(100))
+_ARTICLE_STEPS = 20
+"""Steps in which an article's threshold is tried, to one category that is expected."""
 
 
 def tune_thresholds(gold: Sequence[Annotated], predictions: Sequence[Prediction], *, scheme: LabelScheme) -> Thresholds:
@@ -67,17 +68,18 @@ def _tagged(gold: Sequence[Annotated], predictions: Sequence[Prediction]) -> lis
 
 
 def _article_threshold(gold: Sequence[Annotated], predictions: Sequence[Prediction]) -> float:
-    highest = [max(prediction.categories.values(), default=0.0) for prediction in predictions]
-    with_any = [score for score, annotated in zip(highest, gold, strict=True) if annotated.categories]
-    without = [score for score, annotated in zip(highest, gold, strict=True) if not annotated.categories]
+    expected = [sum(prediction.categories.values()) for prediction in predictions]
+    with_any = [number for number, annotated in zip(expected, gold, strict=True) if annotated.categories]
+    without = [number for number, annotated in zip(expected, gold, strict=True) if not annotated.categories]
     if not with_any or not without:
         return 0.0
 
     def balanced_accuracy(threshold: float) -> float:
-        found = sum(score >= threshold for score in with_any) / len(with_any)
-        return found + sum(score < threshold for score in without) / len(without)
+        found = sum(number >= threshold for number in with_any) / len(with_any)
+        return found + sum(number < threshold for number in without) / len(without)
 
-    return max(_FINE_GRID, key=lambda threshold: (balanced_accuracy(threshold), -threshold))
+    steps = range(int(max(expected) * _ARTICLE_STEPS) + 1)
+    return max((step / _ARTICLE_STEPS for step in steps), key=lambda value: (balanced_accuracy(value), -value))
 
 
 def _best(f1: Callable[[float], float | None]) -> float:
