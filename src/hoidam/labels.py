@@ -123,6 +123,14 @@ def find_labels(near: Path) -> Path:
     raise DataError(f"no {LABELS_NAME} in its folder or above", path=near, cure=cure)
 
 
+def place_labels(near: Path) -> Path:
+    """Where the label scheme of a gold file is, or belongs where there is none yet: beside it."""
+    try:
+        return find_labels(near)
+    except DataError:
+        return near.parent / LABELS_NAME
+
+
 def read_labels(path: Path) -> LabelScheme:
     """Read a labels.toml; raises DataError with the file's name where it is missing or wrong."""
     try:

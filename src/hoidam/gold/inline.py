@@ -28,8 +28,9 @@ from typing import NamedTuple
 
 from hoidam.document import Annotated, Article, Span, read_articles, read_gold
 from hoidam.errors import DataError
-from hoidam.files import json_line, read_text, refuse_inputs, refuse_overwrite, whole_file, write_json_lines
+from hoidam.files import read_text, refuse_inputs, whole_file
 from hoidam.gold.mistakes import raise_all
+from hoidam.gold.outputs import check_outputs, write_outputs
 from hoidam.labels import LabelScheme
 
 _HEADLINE = re.compile(r"===(?:\s|$)")
@@ -125,16 +126,10 @@ def import_inline(
     Raises MistakesError as `read_inline` does, and DataError where an output exists and `force` is not given, is one
     of the files, or where both are one; then neither is written.
     """
-    if articles.resolve() == gold.resolve():
-        raise DataError("articles and gold would go to one file", path=gold, cure="Give two names")
     sources = tuple(files)
-    for path in (articles, gold):
-        refuse_inputs(path, sources)
-        refuse_overwrite(path, force=force)
+    check_outputs(articles, gold, inputs=sources, force=force)
     annotated = read_inline(sources, scheme=scheme)
-    with whole_file(articles, force=force) as stream:
-        stream.writelines(json_line(one.article.to_dict()) for one in annotated)
-        write_json_lines(gold, (one.to_dict() for one in annotated), force=force)
+    write_outputs(annotated, articles=articles, gold=gold, force=force)
     return annotated
 
 
