@@ -1,4 +1,4 @@
-"""Tagging schemes: what is written reads back, seqeval reads the same, and broken rows are read as conlleval reads them."""
+"""Tagging schemes: what is written reads back, seqeval reads the same, broken rows are read as conlleval reads them."""
 
 import random
 from collections import Counter

@@ -64,7 +64,7 @@ class Layout:
 
     def read_line(self, line: str) -> tuple[str, tuple[str, ...]]:
         """Token and tags of a line; raises DataError where it has other columns."""
-        cells = [cell.strip() for cell in line.split("\t")] if "\t" in line else _BLANKS.split(line.strip(" "))
+        cells = [cell.strip(" ") for cell in line.split("\t")] if "\t" in line else _BLANKS.split(line.strip(" "))
         passed = len(cells) - len(self.columns) + 1
         names = [each for name in self.columns for each in ([PASSED] * passed if name == REST else [name])]
         if len(names) != len(cells):
