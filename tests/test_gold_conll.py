@@ -80,7 +80,7 @@ def test_a_file_of_words_and_tags_needs_no_option(path):
         [("DATE", "12/3")],
     ]
     assert found.scheme.type_names == ("DATE", "LOCATION", "PATIENT_ID")
-    assert (found.scheme.categories, found.mended) == ((), {})
+    assert (found.scheme.categories, found.scheme.flat, found.mended) == ((), True, {})
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r"])
@@ -102,6 +102,7 @@ def test_layers_of_tags_nest_in_the_order_of_columns(path):
     text = "UBND B-ORG O\ntỉnh I-ORG B-LOC\nLai I-ORG I-LOC\nChâu I-ORG I-LOC\n"
     found = load(path, text, columns="token,tag,tag")
     assert spans_of(found.annotated[0]) == [("ORG", "UBND tỉnh Lai Châu"), ("LOC", "tỉnh Lai Châu")]
+    assert not found.scheme.flat
     bare = load(path, text.replace("-ORG", "").replace("-LOC", ""), columns="token,tag:ORG,tag:LOC")
     assert bare.annotated == found.annotated
 
@@ -111,6 +112,9 @@ def test_a_span_inside_another_of_its_type_is_left_out_and_counted(path):
     found = load(path, text, columns="token,tag,tag")
     assert [spans_of(one) for one in found.annotated] == [[("ORG", "Đại học Quốc gia")], [("ORG", "Bộ")]]
     assert found.mended == {NESTED: 1}
+    flat = LabelScheme(types=(SpanType("LOC"), SpanType("ORG")), flat=True)
+    both = load(path, "Bộ B-ORG B-LOC\n", columns="token,tag,tag", scheme=flat)
+    assert (spans_of(both.annotated[0]), both.mended) == ([("ORG", "Bộ")], {NESTED: 1})
 
 
 def test_documents_are_articles_with_a_line_a_sentence(path):

@@ -14,7 +14,7 @@ from hoidam.gold.tagging import parse_tag, read_tags
 from hoidam.labels import LabelScheme, SpanType, read_labels
 
 EMPTY = "sentences or spans without characters, left out"
-NESTED = "spans over part of another of their type, left out"
+NESTED = "spans over part of another that they may not overlap, left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,13 @@ def import_conll(
     write_outputs(found.annotated, articles=articles, gold=gold, force=force)
     if known is None:
         with whole_file(labels) as stream:
-            stream.write("\n".join(f"[[types]]\nname = {toml_value(name)}\n" for name in found.scheme.type_names))
+            stream.write(_labels_toml(found.scheme))
     return found
+
+
+def _labels_toml(scheme: LabelScheme) -> str:
+    tables = [f"[[types]]\nname = {toml_value(name)}\n" for name in scheme.type_names]
+    return "\n".join([f"flat = {toml_value(scheme.flat)}\n", *tables])
 
 
 class UnknownLabelError(DataError):
@@ -59,6 +64,7 @@ class UnknownLabelError(DataError):
 def read_conll(paths: Iterable[Path], *, layout: Layout, scheme: LabelScheme | None = None) -> Imported:
     """Read files as articles with gold; without a scheme, its types are the labels found, sorted, without categories.
 
+    Such a scheme is flat where there is one column of tags.
     A label is a type, or `TYPE.CATEGORY` where the scheme gives a type categories. Raises DataError with file and line
     as `read_documents` does, and on a tag or label that there is not.
     """
@@ -71,11 +77,11 @@ def read_conll(paths: Iterable[Path], *, layout: Layout, scheme: LabelScheme | N
 
 
 def _derived(documents: Iterable[ConllDocument], layout: Layout) -> LabelScheme:
-    """The labels of all tags as types."""
+    """The labels of all tags as types, flat where they stand in one column."""
     labels = {label for *_, label in _labels(documents, layout) if label}
     if not labels:
         raise DataError("no tag but O in these files", field="columns", cure="Name the column of tags with --columns")
-    return LabelScheme(types=tuple(map(SpanType, sorted(labels))))
+    return LabelScheme(types=tuple(map(SpanType, sorted(labels))), flat=len(layout.layers) == 1)
 
 
 def _labels(documents: Iterable[ConllDocument], layout: Layout) -> Iterator[tuple[ConllDocument, int, str]]:
@@ -94,6 +100,7 @@ class _Reader:
 
     def __init__(self, layout: Layout, scheme: LabelScheme) -> None:
         self.layout = layout
+        self.flat = scheme.flat
         self.mended: Counter[str] = Counter()
         self.known: dict[str, tuple[str, str | None]] = {}
         for kind in scheme.types:
@@ -117,7 +124,7 @@ class _Reader:
         return Annotated(Article(document.id, text), spans, categories)
 
     def _spans(self, document: ConllDocument, places: Sequence[Places]) -> list[Span]:
-        """The spans of all layers; those of a type never overlap, so the layer that comes first keeps its own."""
+        """The spans of all layers; where two may not overlap, the layer that comes first keeps its own."""
         kept: list[Span] = []
         for layer in range(len(self.layout.layers)):
             found = [
@@ -126,10 +133,13 @@ class _Reader:
                 for span in self._layer_spans(sentence, there, layer)
                 if span not in kept
             ]
-            fitting = [span for span in found if not any(span.type == o.type and span.overlaps(o) for o in kept)]
+            fitting = [span for span in found if not any(self._clash(span, other) for other in kept)]
             self.mended[NESTED] += len(found) - len(fitting)
             kept += fitting
         return kept
+
+    def _clash(self, span: Span, other: Span) -> bool:
+        return span.overlaps(other) and (self.flat or span.type == other.type)
 
     def _layer_spans(self, sentence: Sentence, places: Places, layer: int) -> Iterator[Span]:
         tags = (token.tags[layer] for token in sentence)
