@@ -81,20 +81,28 @@ def _packaged(name: str, segment: Callable[[str], list[str]], *, package: str = 
 
 
 def part_syllables(line: str, words: Iterable[str]) -> list[str]:
-    """Words whose syllables a segmenter joined by `_`, with spaces there; a `_` that the line itself holds stays."""
-    solid = "".join(line.split())
+    """Words whose syllables a segmenter joined by `_`, with spaces there; a `_` that the line itself has stays."""
     place = 0
     parted = []
     for word in words:
+        place = _solid(line, place)
         characters = []
         for character in word:
-            if solid[place : place + 1] == character:
-                characters.append(character)
-                place += 1
+            if character == "_" and line[place : place + 1] != "_":
+                characters.append(" ")
+                place = _solid(line, place)
             else:
-                characters.append(" " if character == "_" else character)
+                characters.append(character)
+                place = _solid(line, place) + 1
         parted.append("".join(characters))
     return parted
+
+
+def _solid(line: str, place: int) -> int:
+    """The first place from `place` on that is not white space."""
+    while line[place : place + 1].isspace():
+        place += 1
+    return place
 
 
 _LOADERS: dict[str, Callable[[], Segmenter]] = {
