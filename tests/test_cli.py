@@ -667,7 +667,7 @@ def test_conll_files_are_imported_and_exported_and_what_was_mended_or_lost_is_to
     outputs = ("--articles", "a.jsonl", "--gold", "g.jsonl")
     made = command("gold", "import", "dev.conll", "--format", "conll", *outputs)
     assert (made.code, made.out) == (0, "")
-    assert made.err == "1 spans without their beginning\n1 articles, 2 spans: a.jsonl, g.jsonl\n"
+    assert made.err == "1 spans without their beginning, mended\n1 articles, 2 spans: a.jsonl, g.jsonl\n"
     assert (place / "labels.toml").read_text(encoding="utf-8") == (
         'flat = true\n\n[[types]]\nname = "ORG"\n\n[[types]]\nname = "PER"\n'
     )

@@ -16,8 +16,8 @@ Tagging = Literal["bio", "iob1", "ioe1", "ioe2", "iobes", "bilou", "io"]
 TAGGINGS: tuple[Tagging, ...] = get_args(Tagging)
 OUTSIDE = "O"
 
-NO_BEGINNING = "spans without their beginning"
-NO_END = "spans without their end"
+NO_BEGINNING = "spans without their beginning, mended"
+NO_END = "spans without their end, mended"
 
 _LETTERS: dict[Tagging, str] = {
     "bio": "BIIB",
