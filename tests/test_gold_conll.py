@@ -15,7 +15,8 @@ from hoidam.errors import DataError
 from hoidam.files import write_json_lines
 from hoidam.gold.conll import Layout
 from hoidam.gold.conll_export import OFF_WORDS, OVER_LINES, export_conll, part_types
-from hoidam.gold.conll_import import EMPTY, NESTED, import_conll, read_conll
+from hoidam.gold.conll_import import read_conll
+from hoidam.gold.exchange import EMPTY, NESTED, import_gold
 from hoidam.gold.tagging import NO_BEGINNING, TAGGINGS, Chunk, write_tags
 from hoidam.labels import Category, LabelScheme, SpanType, read_labels
 
@@ -150,7 +151,7 @@ def test_broken_rows_are_mended_and_comments_passed_over(path):
         ("a O\nb\n", {}, r"dev\.conll:2: found 1 columns in 'b'\. Need token,\*,tag"),
         ("a x O\n", {"columns": "token,tag"}, r"dev\.conll:1: found 3 columns"),
         ("a O\n\nb S-X\n", {}, r"dev\.conll:3: tag: found the tag 'S-X'"),
-        ("a O\n", {}, "no tag but O"),
+        ("a O\n", {}, "no label in these files"),
         ("a B-X.Y\n", {}, r"bad name 'X\.Y'"),
         ("a B-X\n", {"scheme": SCHEME}, r"dev\.conll:1: unknown label 'X'\. Labels: LOC, ORG, PER"),
         ("a B-WHAT\n", {"scheme": CATEGORISED}, r"unknown label 'WHAT'\. Labels: LOC, WHAT\.TRADE, WHAT\.HEALTH"),
@@ -355,7 +356,13 @@ def test_an_import_writes_labels_once_and_holds_later_files_to_them(tmp_path):
     def bring(name, text, **options):
         outputs = {"articles": tmp_path / f"{name}.a.jsonl", "gold": tmp_path / f"{name}.g.jsonl"}
         source = write(tmp_path / f"{name}.conll", text)
-        return import_conll([source], layout=Layout(), labels=tmp_path / "labels.toml", **outputs, **options), outputs
+        return import_gold(
+            [source],
+            read=lambda known: read_conll([source], layout=Layout(), scheme=known),
+            labels=tmp_path / "labels.toml",
+            **outputs,
+            **options,
+        ), outputs
 
     found, outputs = bring("train", PHONER)
     scheme = read_labels(tmp_path / "labels.toml")

@@ -8,7 +8,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hoidam.evaluate import Benchmark, Floor, Sources
     from hoidam.gold.conll import Layout
     from hoidam.gold.cuts import WordFinder
+    from hoidam.gold.exchange import Imported
     from hoidam.ingest.readers import Failure
     from hoidam.labels import LabelScheme
 
@@ -50,7 +51,10 @@ Labels = Annotated[
 ArticleFiles = Annotated[list[Path], typer.Option("--articles", help="Files with the articles' texts; repeatable.")]
 GoldFiles = Annotated[list[Path], typer.Option("--gold", help="Gold files; repeatable.")]
 MetaKey = Annotated[str, typer.Option("--by", help="The meta key to count by.")]
-Form = Annotated[Literal["inline", "conll"], typer.Option("--format", help="Marks in the text, or tags by token.")]
+Form = Annotated[
+    Literal["inline", "conll", "label-studio", "doccano"],
+    typer.Option("--format", help="Marks in the text, tags by token, or a tool's own."),
+]
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -503,25 +507,37 @@ def gold_import(
     labels: Labels = None,
     force: Force = False,
 ) -> None:
-    """Turn marked files into articles and gold; CoNLL files also into a labels.toml beside it, where there is none."""
+    """Turn annotated files into articles and gold, and but for inline marks a labels.toml where there is none yet."""
     layout = _layout(form, columns=columns, tagging=tagging, unit=unit, joined=joined, comment=comment)
-    mended: Mapping[str, int] = {}
-    if layout is None:
+    if form == "inline":
         from hoidam.gold.inline import import_inline
         from hoidam.labels import find_labels, read_labels
 
         scheme = read_labels(labels or find_labels(gold))
         annotated: Sequence[Gold] = import_inline(files, scheme=scheme, articles=articles, gold=gold, force=force)
     else:
-        from hoidam.gold.conll_import import import_conll
+        from hoidam.gold.exchange import import_gold
         from hoidam.labels import place_labels
 
         place = labels or place_labels(gold)
-        found = import_conll(files, layout=layout, labels=place, articles=articles, gold=gold, force=force)
-        annotated, mended = found.annotated, found.mended
-    for kind, count in mended.items():
-        _say(f"{count} {kind}")
+        read = _reader(form, files, layout)
+        found = import_gold(files, read=read, labels=place, articles=articles, gold=gold, force=force)
+        annotated = found.annotated
+        for kind, count in found.mended.items():
+            _say(f"{count} {kind}")
     _say(f"{len(annotated)} articles, {sum(len(one.spans) for one in annotated)} spans: {articles}, {gold}")
+
+
+def _reader(form: str, files: list[Path], layout: "Layout | None") -> "Callable[[LabelScheme | None], Imported]":
+    """What reads these files, by the scheme that there is, or by one that it derives."""
+    from hoidam.gold.conll_import import read_conll
+    from hoidam.gold.doccano import read_doccano
+    from hoidam.gold.label_studio import read_label_studio
+
+    if layout is not None:
+        return lambda scheme: read_conll(files, layout=layout, scheme=scheme)
+    read = read_doccano if form == "doccano" else read_label_studio
+    return lambda scheme: read(files, scheme=scheme)
 
 
 def _layout(form: str, *, columns: str | None, **options: Any) -> "Layout | None":
@@ -567,7 +583,7 @@ def gold_export(
     labels: Labels = None,
     force: Force = False,
 ) -> None:
-    """Write gold as marked text, to be read or edited by a person; or gold or tagged articles as CoNLL."""
+    """Write gold as marked text or for a tool, to be edited by a person; or gold or tagged articles as CoNLL."""
     from hoidam.labels import find_labels, read_labels
 
     given = gold or ([tagged] if tagged else [])
@@ -578,11 +594,11 @@ def gold_export(
     layout = _layout(form, columns=columns, tagging=tagging, unit=unit, joined=joined, comment=comment)
     scheme = read_labels(labels or find_labels(given[0]))
     if layout is None:
-        from hoidam.gold.inline import export_inline
-
         if not gold or sources or segmenter:
             raise typer.BadParameter("--tagged, --source and --segmenter go with --format conll")
-        written = export_inline(gold, articles=articles, scheme=scheme, output=output, force=force)
+        from hoidam.gold.exchange import export_text
+
+        written = export_text(gold, write=_writer(form), articles=articles, scheme=scheme, output=output, force=force)
         _say(f"{len(written)} articles: {output}")
         return
     from hoidam.gold.conll_export import export_conll
@@ -602,6 +618,14 @@ def gold_export(
         _say(f"not written: {count} {name} with {cause}")
     if found.lost:
         raise typer.Exit(SOME_FAILED)
+
+
+def _writer(form: str) -> "Callable[[Sequence[Gold]], str]":
+    from hoidam.gold.doccano import to_doccano
+    from hoidam.gold.inline import to_inline
+    from hoidam.gold.label_studio import to_label_studio
+
+    return {"inline": to_inline, "doccano": to_doccano, "label-studio": to_label_studio}[form]
 
 
 def _word_finder(segmenter: str) -> "WordFinder":

@@ -10,6 +10,7 @@ from hoidam.errors import DataError
 from hoidam.files import refuse_inputs, whole_file
 from hoidam.gold.conll import DOCUMENT_START, TAG, TOKEN, ConllDocument, Layout, Places, read_documents, read_lines
 from hoidam.gold.cuts import WordFinder
+from hoidam.gold.exchange import label_of
 from hoidam.gold.tagging import OUTSIDE, Chunk, Tagging, write_tags
 from hoidam.labels import LabelScheme
 
@@ -80,7 +81,7 @@ class TagWriter:
                 self.lost[span.type, OVER_LINES] += 1
             else:
                 key = first[0], next(at for at, types in enumerate(self.columns) if span.type in types)
-                chunks.setdefault(key, []).append(Chunk(first[1], last[1] + 1, _label(span)))
+                chunks.setdefault(key, []).append(Chunk(first[1], last[1] + 1, label_of(span)))
                 self.written += 1
         rows: list[tuple[str, ...]] = []
         for line, there in enumerate(places):
@@ -102,10 +103,6 @@ def _solid(places: Sequence[Places]) -> Iterator[tuple[int, int, tuple[int, int]
         for word, place in enumerate(there)
         if place[0] < place[1]
     )
-
-
-def _label(span: Span) -> str:
-    return span.type if span.category is None else f"{span.type}.{span.category}"
 
 
 def part_types(annotated: Iterable[Annotated], scheme: LabelScheme) -> list[list[str]]:

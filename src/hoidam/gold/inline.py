@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from hoidam.document import Annotated, Article, Span, read_articles, read_gold
+from hoidam.document import Annotated, Article, Span
 from hoidam.errors import DataError
-from hoidam.files import read_text, refuse_inputs, whole_file
+from hoidam.files import read_text
 from hoidam.gold.mistakes import raise_all
 from hoidam.gold.outputs import check_outputs, write_outputs
 from hoidam.labels import LabelScheme
@@ -130,22 +130,6 @@ def import_inline(
     check_outputs(articles, gold, inputs=sources, force=force)
     annotated = read_inline(sources, scheme=scheme)
     write_outputs(annotated, articles=articles, gold=gold, force=force)
-    return annotated
-
-
-def export_inline(
-    gold: Sequence[Path], *, articles: Sequence[Path], scheme: LabelScheme, output: Path, force: bool = False
-) -> list[Annotated]:
-    """Worker of `hoidam gold export --format inline`: write gold with its articles as one file, and return the gold.
-
-    Raises DataError as `read_gold` and `to_inline` do, where the output exists and `force` is not given, or where it is
-    one of the inputs.
-    """
-    refuse_inputs(output, (*gold, *articles))
-    annotated = read_gold(gold, read_articles(articles), scheme)
-    text = to_inline(annotated)
-    with whole_file(output, force=force) as stream:
-        stream.write(text)
     return annotated
 
 
