@@ -692,6 +692,23 @@ def test_conll_files_are_imported_and_exported_and_what_was_mended_or_lost_is_to
     assert "B-" not in (place / "t.conll").read_text("utf-8")
 
 
+@pytest.mark.parametrize("form", ["inline", "label-studio", "doccano", "brat"])
+def test_gold_goes_to_a_tool_and_comes_back(form, command, place, corpus):
+    given = ("--labels", corpus.labels, "--format", form)
+    source = ("--gold", corpus.gold("dev"), "--articles", corpus.articles("dev"))
+    made = command("gold", "export", *source, *given, "--output", "made")
+    assert (made.code, made.err) == (0, "10 articles: made\n")
+    assert_refused(command("gold", "export", *source, *given, "--output", "made"), "made: exists already")
+    inputs = sorted((place / "made").glob("*.ann")) if form == "brat" else ["made"]
+    back = command("gold", "import", *inputs, *given, "--articles", "a.jsonl", "--gold", "g.jsonl")
+    assert (back.code, back.err.count("\n")) == (0, 1)
+    spans = [
+        sorted((one["id"], json.dumps(one["spans"])) for one in records(path.read_text("utf-8")))
+        for path in (corpus.gold("dev"), place / "g.jsonl")
+    ]
+    assert spans[0] == spans[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -265,7 +265,7 @@ def test_what_is_exported_imports_as_it_was(tmp_path, tagging, unit):
     given = files(tmp_path, annotated)
     output = tmp_path / "back.conll"
     made = export_conll(**given, scheme=SCHEME, output=output, layout=layout, words=by_spaces)
-    assert (made.articles, made.columns, made.lost) == (len(annotated), ("token", "tag", "tag"), {})
+    assert (made.annotated, made.columns, made.lost) == (annotated, ("token", "tag", "tag"), {})
     assert made.spans == sum(len(one.spans) for one in annotated)
     back = read_conll([output], layout=replace(layout, columns=made.columns))
     assert (back.annotated, back.scheme, back.mended) == (annotated, SCHEME, {})

@@ -1,4 +1,4 @@
-"""Label Studio and doccano: offsets land on the same characters however a tool counts, and nothing goes unsaid."""
+"""Label Studio, doccano, brat: offsets land on the same characters however a tool counts, and nothing goes unsaid."""
 
 import json
 import random
@@ -9,6 +9,9 @@ import pytest
 
 from hoidam.document import Annotated, Article, Span
 from hoidam.errors import DataError
+from hoidam.files import write_json_lines
+from hoidam.gold.brat import NOT_SPANS as NO_BRAT_SPANS
+from hoidam.gold.brat import PARTED, export_brat, read_brat
 from hoidam.gold.doccano import read_doccano, to_doccano
 from hoidam.gold.exchange import EMPTY, NESTED, TRIMMED
 from hoidam.gold.label_studio import NOT_ANNOTATED, NOT_SPANS, OTHERS, read_label_studio, to_label_studio
@@ -153,7 +156,9 @@ def test_what_is_exported_imports_as_it_was(tmp_path, read, to, name):
         spans = wanted(pieces, chosen)
         categories = frozenset(span.category for span in spans if span.category)
         article = Article(f"a {number}", stored("".join(pieces)), title="T", url="u", date="d", meta={"outlet": "x"})
-        given.append(Annotated(article, spans, categories, "ann@x.vn" if to is to_label_studio else ""))
+        annotator = "ann@x.vn" if to is to_label_studio else ""
+        body = (0, len(article.text)) if rng.random() < 0.5 else None
+        given.append(Annotated(article, spans, categories, annotator, body))
     back = read([write(tmp_path / name, to(given))], scheme=SCHEME)
     assert (list(back.annotated), back.mended) == (given, {})
     derived = read([write(tmp_path / name, to([plain(one) for one in given]))])
@@ -208,3 +213,61 @@ def test_tasks_that_cannot_be_read_are_named(tmp_path, tasks, message):
 def test_lines_that_cannot_be_read_are_named(tmp_path, record, message):
     with pytest.raises(DataError, match=message):
         read_doccano([write(tmp_path / "x.jsonl", json.dumps(record))], scheme=SCHEME)
+
+
+@pytest.mark.parametrize(
+    "length", [code_points, lambda text: len(text.replace("\r\n", "\n"))], ids=["as is", "one line end"]
+)
+def test_brat_is_read_whether_its_server_kept_line_ends_or_not(tmp_path, length):
+    rng = random.Random(4)
+    made = [random_pieces(rng) for _ in range(400)]
+    for number, (pieces, chosen) in enumerate(made):
+        write(tmp_path / f"{number}.txt", "".join(pieces))
+        lines = []
+        for key, (start, end, label) in enumerate(chosen):
+            name, _, category = label.partition(".")
+            left, right = offsets(pieces, start, end, length)
+            lines.append(f"T{key}\t{name} {left} {right}\t{' '.join(''.join(pieces[start:end]).splitlines())}\n")
+            lines += [f"A{key}\tCategory T{key} {category}\n"] if category else []
+        write(tmp_path / f"{number}.ann", "".join(lines))
+    read = read_brat([tmp_path / f"{number}.ann" for number in range(len(made))], scheme=SCHEME)
+    for one, (pieces, chosen) in zip(read.annotated, made, strict=True):
+        assert one.article.text == stored("".join(pieces))
+        assert one.spans == wanted(pieces, chosen)
+
+
+def test_what_is_exported_to_brat_imports_as_it_was(tmp_path):
+    rng = random.Random(5)
+    given = []
+    for number in range(300):
+        pieces, chosen = random_pieces(rng)
+        spans = wanted(pieces, chosen)
+        categories = frozenset(span.category for span in spans if span.category)
+        given.append(Annotated(Article(f"a {number}", stored("".join(pieces))), spans, categories))
+    write_json_lines(tmp_path / "a.jsonl", (one.article.to_dict() for one in given))
+    write_json_lines(tmp_path / "g.jsonl", (one.to_dict() for one in given))
+    files = {"articles": [tmp_path / "a.jsonl"], "scheme": SCHEME, "output": tmp_path / "brat"}
+    assert export_brat([tmp_path / "g.jsonl"], **files) == given
+    back = read_brat([tmp_path / "brat" / f"{one.id}.ann" for one in given], scheme=SCHEME)
+    assert (list(back.annotated), back.mended) == (given, {})
+    with pytest.raises(DataError, match="brat: exists already"):
+        export_brat([tmp_path / "g.jsonl"], **files)
+    assert export_brat([tmp_path / "g.jsonl"], **files, force=True) == given
+    write(tmp_path / "brat" / "thesis.pdf", "x")
+    with pytest.raises(DataError, match="brat: holds other files"):
+        export_brat([tmp_path / "g.jsonl"], **files, force=True)
+
+
+def test_what_brat_holds_besides_is_counted_and_broken_lines_are_named(tmp_path):
+    write(tmp_path / "x.txt", "Ông Lý ở Huế\n")
+    lines = ["T1\tPER 4 6\tLý", "T2\tLOC 0 3;9 12\tÔng Huế", "R1\tAt Arg1:T1 Arg2:T2", "#1\tAnnotatorNotes T1\thm", ""]
+    read = read_brat([write(tmp_path / "x.ann", "\r\n".join(lines))])
+    assert [surfaces(one) for one in read.annotated] == [["Lý"]]
+    assert read.mended == {PARTED: 1, NO_BRAT_SPANS: 2}
+    assert read.scheme.type_names == ("PER",)
+    write(tmp_path / "x.ann", "T1\tPER 4 6\tLý\nwhat\n")
+    with pytest.raises(DataError, match=r"x\.ann:2: found 'what'"):
+        read_brat([tmp_path / "x.ann"])
+    write(tmp_path / "x.ann", "T1\tPER 0 3\tLý\n")
+    with pytest.raises(DataError, match=r"x\.ann: offsets: PER 'Lý' from 0 to 3 does not fit"):
+        read_brat([tmp_path / "x.ann"])

@@ -52,7 +52,7 @@ ArticleFiles = Annotated[list[Path], typer.Option("--articles", help="Files with
 GoldFiles = Annotated[list[Path], typer.Option("--gold", help="Gold files; repeatable.")]
 MetaKey = Annotated[str, typer.Option("--by", help="The meta key to count by.")]
 Form = Annotated[
-    Literal["inline", "conll", "label-studio", "doccano"],
+    Literal["inline", "conll", "label-studio", "doccano", "brat"],
     typer.Option("--format", help="Marks in the text, tags by token, or a tool's own."),
 ]
 Columns = Annotated[
@@ -530,13 +530,14 @@ def gold_import(
 
 def _reader(form: str, files: list[Path], layout: "Layout | None") -> "Callable[[LabelScheme | None], Imported]":
     """What reads these files, by the scheme that there is, or by one that it derives."""
+    from hoidam.gold.brat import read_brat
     from hoidam.gold.conll_import import read_conll
     from hoidam.gold.doccano import read_doccano
     from hoidam.gold.label_studio import read_label_studio
 
     if layout is not None:
         return lambda scheme: read_conll(files, layout=layout, scheme=scheme)
-    read = read_doccano if form == "doccano" else read_label_studio
+    read = {"brat": read_brat, "doccano": read_doccano, "label-studio": read_label_studio}[form]
     return lambda scheme: read(files, scheme=scheme)
 
 
@@ -557,7 +558,7 @@ def _layout(form: str, *, columns: str | None, **options: Any) -> "Layout | None
 @gold_app.command("export")
 def gold_export(
     articles: ArticleFiles,
-    output: Annotated[Path, typer.Option(help="The file to write.")],
+    output: Annotated[Path, typer.Option(help="The file to write; for brat the folder.")],
     gold: Annotated[list[Path] | None, typer.Option(help="Gold files; repeatable.", show_default=False)] = None,
     tagged: Annotated[
         Path | None, typer.Option(help="CoNLL: a tagged file, in place of gold.", show_default=False)
@@ -596,10 +597,9 @@ def gold_export(
     if layout is None:
         if not gold or sources or segmenter:
             raise typer.BadParameter("--tagged, --source and --segmenter go with --format conll")
-        from hoidam.gold.exchange import export_text
-
-        written = export_text(gold, write=_writer(form), articles=articles, scheme=scheme, output=output, force=force)
+        written = _exporter(form)(gold, articles=articles, scheme=scheme, output=output, force=force)
         _say(f"{len(written)} articles: {output}")
+        _say_bodies(written if form == "brat" else [])
         return
     from hoidam.gold.conll_export import export_conll
 
@@ -613,19 +613,32 @@ def gold_export(
         words=sources or _word_finder(segmenter or "none"),
         force=force,
     )
-    _say(f"{found.articles} articles, {found.spans} spans, columns {','.join(found.columns)}: {output}")
+    _say(f"{len(found.annotated)} articles, {found.spans} spans, columns {','.join(found.columns)}: {output}")
+    _say_bodies(found.annotated)
     for (name, cause), count in sorted(found.lost.items()):
         _say(f"not written: {count} {name} with {cause}")
     if found.lost:
         raise typer.Exit(SOME_FAILED)
 
 
-def _writer(form: str) -> "Callable[[Sequence[Gold]], str]":
+def _say_bodies(annotated: "Sequence[Gold]") -> None:
+    bodies = sum(one.body is not None for one in annotated)
+    if bodies:
+        _say(f"not written: where the body lies in {bodies} articles")
+
+
+def _exporter(form: str) -> "Callable[..., list[Gold]]":
+    """The worker that writes gold in a form."""
+    from functools import partial
+
+    from hoidam.gold.brat import export_brat
     from hoidam.gold.doccano import to_doccano
+    from hoidam.gold.exchange import export_text
     from hoidam.gold.inline import to_inline
     from hoidam.gold.label_studio import to_label_studio
 
-    return {"inline": to_inline, "doccano": to_doccano, "label-studio": to_label_studio}[form]
+    writers = {"inline": to_inline, "doccano": to_doccano, "label-studio": to_label_studio}
+    return export_brat if form == "brat" else partial(export_text, write=writers[form])
 
 
 def _word_finder(segmenter: str) -> "WordFinder":

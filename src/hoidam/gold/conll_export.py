@@ -20,9 +20,9 @@ OVER_LINES = "over a line end"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: articles, spans, the columns to import it by; and what no tag can say, by type and cause."""
+    """What was written: gold, how many spans, the columns to import them by; what no tag can say, by type and cause."""
 
-    articles: int
+    annotated: Sequence[Annotated]
     spans: int
     columns: tuple[str, ...]
     lost: Mapping[tuple[str, str], int]
@@ -56,7 +56,7 @@ def export_conll(
     lines = on_words(annotated, words, tags, layout) if callable(words) else on_sources(annotated, words, tags, layout)
     with whole_file(output, force=force) as stream:
         stream.writelines(f"{line}\n" for line in lines)
-    return Exported(len(annotated), tags.written, (TOKEN, *[TAG] * len(tags.columns)), dict(tags.lost))
+    return Exported(annotated, tags.written, (TOKEN, *[TAG] * len(tags.columns)), dict(tags.lost))
 
 
 class TagWriter:

@@ -8,7 +8,7 @@ from typing import Any
 from hoidam.document import Annotated
 from hoidam.errors import DataError
 from hoidam.files import json_line, read_json_lines
-from hoidam.gold.exchange import Imported, article_of, derive_scheme, label_of, make_annotated
+from hoidam.gold.exchange import Imported, article_of, derive_scheme, label_of, make_annotated, record_of
 from hoidam.gold.offsets import Count, Mention
 from hoidam.labels import LabelScheme
 
@@ -32,7 +32,8 @@ def read_doccano(paths: Iterable[Path], *, scheme: LabelScheme | None = None) ->
         try:
             article = article_of(record, name=str(record.get(ARTICLE, record.get("id", f"{path.stem}-{line}"))))
             mentions = _mentions(record, path, line)
-            annotated.append(make_annotated(article, mentions, counts=[COUNT], scheme=scheme, mended=mended))
+            body = record.get("body")
+            annotated.append(make_annotated(article, mentions, counts=[COUNT], scheme=scheme, mended=mended, body=body))
         except DataError as error:
             raise error.at(path, line) from None
     return Imported(annotated, scheme, dict(+mended))
@@ -57,5 +58,5 @@ def to_doccano(annotated: Sequence[Annotated]) -> str:
 def _record(one: Annotated) -> dict[str, Any]:
     units = {place: unit for unit, place in COUNT.places(one.article.text).items()}
     labels = [[units[span.start], units[span.end], label_of(span)] for span in one.spans]
-    record = one.article.to_dict()
+    record = record_of(one)
     return {ARTICLE: record.pop("id"), **record, "label": labels}

@@ -149,8 +149,12 @@ def make_annotated(
     scheme: LabelScheme,
     mended: Counter[str],
     annotator: str = "",
+    body: object = None,
 ) -> Annotated:
-    """The article with its text stored and the mentions as spans, the longest first where two clash."""
+    """The article with its text stored and the mentions as spans, the longest first where two clash.
+
+    `body` is what a record has under this name: an export wrote it as a list, of a text that was stored already.
+    """
     placed = place_mentions(article.text, mentions, counts=counts)
     trimmed = list(_trimmed(article.text, mentions, placed, mended))
     text, edges = store(article.text, [pair for _, pair in trimmed])
@@ -159,7 +163,8 @@ def make_annotated(
     longest_first = sorted(found, key=lambda span: (span.start, -span.end))
     spans = tuple(sorted(without_clashes(longest_first, scheme=scheme, mended=mended)))
     categories = frozenset(span.category for span in spans if span.category is not None)
-    return Annotated(replace(article, text=text), spans, categories, annotator)
+    known_body = (body[0], body[1]) if isinstance(body, list) and len(body) == 2 and text == article.text else None
+    return Annotated(replace(article, text=text), spans, categories, annotator, known_body)
 
 
 def _trimmed(
@@ -174,6 +179,11 @@ def _trimmed(
         else:
             mended[TRIMMED] += (left, right) != (start, end)
             yield mention.label, (left, right)
+
+
+def record_of(one: Annotated) -> dict[str, object]:
+    """An article as a tool's record, with its body where it has one: what `article_of` reads."""
+    return one.article.to_dict() | ({"body": list(one.body)} if one.body else {})
 
 
 def article_of(record: Mapping[str, object], *, name: str) -> Article:

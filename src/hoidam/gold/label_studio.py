@@ -9,7 +9,7 @@ from typing import Any
 from hoidam.document import Annotated
 from hoidam.errors import DataError
 from hoidam.files import read_text
-from hoidam.gold.exchange import Imported, article_of, derive_scheme, label_of, make_annotated
+from hoidam.gold.exchange import Imported, article_of, derive_scheme, label_of, make_annotated, record_of
 from hoidam.gold.offsets import BROWSER, Count, Mention
 from hoidam.labels import LabelScheme
 
@@ -41,11 +41,8 @@ def read_label_studio(paths: Iterable[Path], *, scheme: LabelScheme | None = Non
         try:
             data = task["data"]
             article = article_of(data, name=str(data.get("id", task.get("id"))))
-            annotated.append(
-                make_annotated(
-                    article, mentions, counts=BROWSER, scheme=scheme, mended=mended, annotator=_annotator(task)
-                )
-            )
+            facts = {"annotator": _annotator(task), "body": data.get("body")}
+            annotated.append(make_annotated(article, mentions, counts=BROWSER, scheme=scheme, mended=mended, **facts))
         except DataError as error:
             error.field = f"task {task.get('id')}"
             raise error.at(path) from None
@@ -114,6 +111,6 @@ def _task(one: Annotated) -> dict[str, Any]:
         for number, span in enumerate(one.spans, start=1)
     ]
     return {
-        "data": one.article.to_dict(),
+        "data": record_of(one),
         "annotations": [{"completed_by": {"email": one.annotator}, "result": results}],
     }
