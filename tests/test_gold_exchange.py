@@ -13,7 +13,7 @@ from hoidam.files import write_json_lines
 from hoidam.gold.brat import NOT_SPANS as NO_BRAT_SPANS
 from hoidam.gold.brat import PARTED, export_brat, read_brat
 from hoidam.gold.doccano import read_doccano, to_doccano
-from hoidam.gold.exchange import EMPTY, NESTED, TRIMMED
+from hoidam.gold.exchange import EMPTY, NESTED, TRIMMED, import_gold
 from hoidam.gold.label_studio import NOT_ANNOTATED, NOT_SPANS, OTHERS, read_label_studio, to_label_studio
 from hoidam.labels import Category, LabelScheme, SpanType
 
@@ -271,3 +271,12 @@ def test_what_brat_holds_besides_is_counted_and_broken_lines_are_named(tmp_path)
     write(tmp_path / "x.ann", "T1\tPER 0 3\tLý\n")
     with pytest.raises(DataError, match=r"x\.ann: offsets: PER 'Lý' from 0 to 3 does not fit"):
         read_brat([tmp_path / "x.ann"])
+
+
+def test_an_id_met_twice_is_refused_and_nothing_written(tmp_path):
+    line = json.dumps({"id": 1, "text": "x", "label": [[0, 1, "PER"]]})
+    paths = [write(tmp_path / f"{name}.jsonl", line) for name in "ab"]
+    outputs = {name: tmp_path / name for name in ("labels", "articles", "gold")}
+    with pytest.raises(DataError, match="id: '1' occurs twice"):
+        import_gold(paths, read=lambda scheme: read_doccano(paths, scheme=scheme), **outputs)
+    assert not any(path.exists() for path in outputs.values())

@@ -41,7 +41,7 @@ def import_gold(
     """Worker of `hoidam gold import`: write what `read` makes of the files as articles and gold, and return it.
 
     Where there is no file `labels` yet, `read` derives a scheme, and it is written there. Raises DataError as `read`
-    does, and where an output exists and `force` is not given, is one of the files, or where both are one.
+    does, on an id met twice, and where an output exists and `force` is not given, is one of the files, or both are one.
     """
     check_outputs(articles, gold, inputs=files, force=force)
     known = read_labels(labels) if labels.exists() else None
@@ -49,6 +49,11 @@ def import_gold(
         found = read(known)
     except UnknownLabelError as error:
         raise error.under(labels) from None
+    twice = [name for name, count in Counter(one.id for one in found.annotated).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{twice[0]!r} occurs twice", field="id", cure="Import the files one by one, to outputs of their own"
+        )
     write_outputs(found.annotated, articles=articles, gold=gold, force=force)
     if known is None:
         with whole_file(labels) as stream:
