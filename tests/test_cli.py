@@ -659,6 +659,84 @@ def test_gold_is_checked_counted_divided_and_compared(command, place, corpus):
     assert checked.out.count("\n") == int(checked.err.split(", ")[1].split()[0])
 
 
+CONLL = "Ông O\nLý B-PER\nVĩ I-PER\nở O\nUBND I-ORG\nVinh I-ORG\n\n"
+
+
+def test_conll_files_are_imported_and_exported_and_what_was_mended_or_lost_is_told(command, place):
+    write(place / "dev.conll", CONLL)
+    outputs = ("--articles", "a.jsonl", "--gold", "g.jsonl")
+    made = command("gold", "import", "dev.conll", "--format", "conll", *outputs)
+    assert (made.code, made.out) == (0, "")
+    assert made.err == "1 spans without their beginning, mended\n1 articles, 2 spans: a.jsonl, g.jsonl\n"
+    assert (place / "labels.toml").read_text(encoding="utf-8") == (
+        'flat = true\n\n[[types]]\nname = "ORG"\n\n[[types]]\nname = "PER"\n'
+    )
+    export = ("gold", "export", "--format", "conll", *outputs)
+    for name, options in {
+        "source": ("--source", "dev.conll"),
+        "iobes": ("--source", "dev.conll", "--tagging", "iobes"),
+        "own": ("--segmenter", "spaces", "--unit", "document"),
+    }.items():
+        written = command(*export, *options, "--output", f"{name}.conll")
+        assert (written.code, written.out) == (0, "")
+        assert written.err == f"1 articles, 2 spans, columns token,tag: {name}.conll\n"
+    source, iobes, own = ((place / f"{name}.conll").read_text("utf-8") for name in ("source", "iobes", "own"))
+    assert source == CONLL.replace("UBND I-", "UBND B-").replace(" ", "\t")
+    assert iobes == source.replace("Vĩ\tI-", "Vĩ\tE-").replace("Vinh\tI-", "Vinh\tE-")
+    assert own == f"-DOCSTART-\tO\n\n{source}"
+    tagged = [{"id": "dev-1", "spans": [{"start": 4, "end": 5, "type": "PER", "text": "L"}]}]
+    write(place / "t.jsonl", json.dumps(tagged[0]) + "\n")
+    lost = command(*export[:-2], "--tagged", "t.jsonl", "--output", "t.conll", "--source", "dev.conll")
+    assert lost.code == 3
+    assert lost.err.splitlines()[1] == "not written: 1 PER with an edge inside a word"
+    assert "B-" not in (place / "t.conll").read_text("utf-8")
+
+
+@pytest.mark.parametrize("form", ["inline", "label-studio", "doccano", "brat"])
+def test_gold_goes_to_a_tool_and_comes_back(form, command, place, corpus):
+    given = ("--labels", corpus.labels, "--format", form)
+    source = ("--gold", corpus.gold("dev"), "--articles", corpus.articles("dev"))
+    made = command("gold", "export", *source, *given, "--output", "made")
+    assert (made.code, made.err) == (0, "10 articles: made\n")
+    assert_refused(command("gold", "export", *source, *given, "--output", "made"), "made: exists already")
+    inputs = sorted((place / "made").glob("*.ann")) if form == "brat" else ["made"]
+    back = command("gold", "import", *inputs, *given, "--articles", "a.jsonl", "--gold", "g.jsonl")
+    assert (back.code, back.err.count("\n")) == (0, 1)
+    spans = [
+        sorted((one["id"], json.dumps(one["spans"])) for one in records(path.read_text("utf-8")))
+        for path in (corpus.gold("dev"), place / "g.jsonl")
+    ]
+    assert spans[0] == spans[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["import", "d.conll", "--tagging", "bio"], "--tagging goes with --format conll"),
+        (["import", "d.conll", "--columns", "token,tag"], "--columns goes with --format conll"),
+        (["export", "--output", "o", "--segmenter", "none"], "--segmenter go with --format conll"),
+        (["export", "--output", "o", "--tagged", "t.jsonl"], "give either --gold or --tagged"),
+        (["export", "--output", "o", "--format", "conll", "--source", "d.conll", "--segmenter", "none"], "leave out"),
+    ],
+)
+def test_options_of_conll_files_go_with_them_alone(arguments, message, command, place):
+    write(place / "labels.toml", '[[types]]\nname = "PER"\n')
+    outcome = command("gold", *arguments, "--articles", "a.jsonl", "--gold", "g.jsonl")
+    assert outcome.code == 2
+    assert message in " ".join(outcome.err.replace("│", " ").split())
+
+
+def test_gold_edges_that_a_segmenter_cuts_are_counted(command, corpus):
+    counting = ("gold", "stats", "--gold", corpus.gold("train"), "--articles", corpus.articles("train"))
+    counted = command(*counting, "--labels", corpus.labels, "--segmenters", "none,spaces")
+    assert counted.code == 0
+    assert "| spans cut by a segmenter (edges) | train |" in counted.out
+    assert "| none | 0.00% (0) |" in counted.out
+    assert "| spaces | 0.00% (0) |" not in counted.out
+    wrong = command(*counting, "--labels", corpus.labels, "--segmenters", "jieba")
+    assert_refused(wrong, "segmenter: unknown name 'jieba'")
+
+
 def test_a_model_is_written_anew_with_the_reports_on_it(command, place, corpus, model_folder):
     scoring = scored(corpus, "--labels", corpus.labels, "--model", model_folder, "--device", "cpu")
     for report in ("reports/dev", "others/dev"):

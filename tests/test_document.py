@@ -5,6 +5,7 @@ from test_evaluate_cases import SCHEME
 
 from hoidam.document import Article, Span, read_gold, read_tagged
 from hoidam.errors import DataError
+from hoidam.labels import LabelScheme, SpanType
 
 ARTICLES = {"a": Article("a", "Một hai ba")}
 SPAN = {"start": 0, "end": 3, "type": "PERSON", "text": "Một"}
@@ -45,3 +46,20 @@ def test_gold_whose_categories_are_no_list_of_names_is_refused(categories, tmp_p
     path.write_text(json.dumps(record) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"gold\.jsonl:1: categories: found"):
         read_gold([path], ARTICLES, SCHEME)
+
+
+def test_spans_of_a_flat_scheme_never_overlap_and_the_scheme_comes_back_as_it_was(tmp_path):
+    flat = LabelScheme(types=(SpanType("LOC"), SpanType("ORG")), flat=True)
+    assert LabelScheme.from_dict(flat.to_dict()) == flat
+    nested = LabelScheme.from_dict(flat.to_dict() | {"flat": False})
+    path = tmp_path / "tagged.jsonl"
+    spans = [
+        {"start": 0, "end": 7, "type": "ORG", "text": "Một hai"},
+        {"start": 4, "end": 7, "type": "LOC", "text": "hai"},
+    ]
+    path.write_text(json.dumps({"id": "a", "spans": spans}) + "\n", encoding="utf-8")
+    assert len(read_tagged(path, ARTICLES, nested)[0].spans) == 2
+    with pytest.raises(DataError, match="ORG and LOC spans overlap at 4: 'Một hai' and 'hai'"):
+        read_tagged(path, ARTICLES, flat)
+    with pytest.raises(DataError, match="flat: found 1"):
+        LabelScheme.from_dict(flat.to_dict() | {"flat": 1})

@@ -10,7 +10,8 @@ import pytest
 from hoidam.document import Annotated, Article, Span, read_articles, read_gold
 from hoidam.errors import DataError
 from hoidam.files import write_json_lines
-from hoidam.gold.inline import export_inline, import_inline, parse_inline, read_inline, to_inline
+from hoidam.gold.exchange import export_text
+from hoidam.gold.inline import import_inline, parse_inline, read_inline, to_inline
 from hoidam.gold.mistakes import MistakesError
 from hoidam.labels import Category, LabelScheme, SpanType
 
@@ -106,9 +107,8 @@ def test_a_round_trip_through_files_keeps_every_byte(tmp_path: Path):
     given = [random_article(rng, f"a{number}") for number in range(60)]
     write_json_lines(tmp_path / "articles.jsonl", (one.article.to_dict() for one in given))
     write_json_lines(tmp_path / "gold.jsonl", (one.to_dict() for one in given))
-    exported = export_inline(
-        [tmp_path / "gold.jsonl"], articles=[tmp_path / "articles.jsonl"], scheme=SCHEME, output=tmp_path / "x.txt"
-    )
+    files = {"articles": [tmp_path / "articles.jsonl"], "scheme": SCHEME, "output": tmp_path / "x.txt"}
+    exported = export_text([tmp_path / "gold.jsonl"], write=to_inline, **files)
     assert exported == given
     imported = import_inline(
         [tmp_path / "x.txt"], scheme=SCHEME, articles=tmp_path / "a2.jsonl", gold=tmp_path / "g2.jsonl"

@@ -7,6 +7,7 @@ import pytest
 
 from hoidam.document import Annotated, Article, Span
 from hoidam.errors import DataError
+from hoidam.gold.cuts import Cuts
 from hoidam.gold.stats import Unseen, render_markdown, stats
 from hoidam.labels import Category, LabelScheme, SpanType
 
@@ -109,3 +110,32 @@ def test_a_corpus_without_parts_groups_or_categories_has_fewer_tables():
     page = render_markdown(stats({"all": [article("a", "x y", Span(0, 1, "WHO"))]}, scheme=flat))
     assert page.count("| --- |") == 2
     assert "|  | all |\n" in page
+
+
+def cut_in_threes(text):
+    """Words of three characters, which no gold here was made for."""
+    return [(start, min(start + 3, len(text))) for start in range(0, len(text), 3)]
+
+
+def test_gold_that_a_segmenter_cuts_is_counted_by_part():
+    words = {"threes": cut_in_threes, "whole": lambda text: [(0, len(text))]}
+    found = stats({"train": TRAIN, "dev": DEV}, scheme=SCHEME, segmenters=words)
+    assert found.cuts["threes"] == {"train": Cuts(4, 2, 3), "dev": Cuts(5, 3, 4)}
+    assert found.cuts["whole"] == {"train": Cuts(4, 4, 5), "dev": Cuts(5, 5, 6)}
+    page = render_markdown(found)
+    assert "| spans cut by a segmenter (edges) | train | dev | total |\n" in page
+    assert "| threes | 50.00% (3) | 60.00% (4) | 55.56% (7) |\n" in page
+    assert found.to_dict()["cuts"]["threes"]["dev"] == {"spans": 5, "cut_spans": 3, "cut_edges": 4, "share": 0.6}
+
+
+def test_cuts_equal_a_count_edge_by_edge():
+    rng = random.Random(3)
+    for _ in range(300):
+        part = [random_article(rng, "x") for _ in range(rng.randint(0, 4))]
+        edges = [
+            [span.start % 3 != 0, span.end % 3 != 0 and span.end != len(one.article.text)]
+            for one in part
+            for span in one.spans
+        ]
+        found = stats({"all": part}, scheme=SCHEME, segmenters={"threes": cut_in_threes}).cuts["threes"]["all"]
+        assert found == Cuts(len(edges), sum(map(any, edges)), sum(map(sum, edges)))

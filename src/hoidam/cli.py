@@ -8,7 +8,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -20,6 +20,9 @@ from hoidam.errors import HoidamError
 if TYPE_CHECKING:
     from hoidam.document import Annotated as Gold
     from hoidam.evaluate import Benchmark, Floor, Sources
+    from hoidam.gold.conll import Layout
+    from hoidam.gold.cuts import WordFinder
+    from hoidam.gold.exchange import Imported
     from hoidam.ingest.readers import Failure
     from hoidam.labels import LabelScheme
 
@@ -48,6 +51,28 @@ Labels = Annotated[
 ArticleFiles = Annotated[list[Path], typer.Option("--articles", help="Files with the articles' texts; repeatable.")]
 GoldFiles = Annotated[list[Path], typer.Option("--gold", help="Gold files; repeatable.")]
 MetaKey = Annotated[str, typer.Option("--by", help="The meta key to count by.")]
+Form = Annotated[
+    Literal["inline", "conll", "label-studio", "doccano", "brat"],
+    typer.Option("--format", help="Marks in the text, tags by token, or a tool's own."),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        help="CoNLL: a line's columns by `token`, `tag` (as many as there are), `tag:TYPE` (bare letters), `_` (passed "
+        "over), `*` (any number passed over); by default token,*,tag.",
+        show_default=False,
+    ),
+]
+Tags = Annotated[
+    Literal["bio", "iob1", "ioe1", "ioe2", "iobes", "bilou", "io"] | None,
+    typer.Option("--tagging", help="CoNLL: how tags are written; by default bio.", show_default=False),
+]
+Unit = Annotated[
+    Literal["sentence", "document"] | None,
+    typer.Option(help="CoNLL: what is an article; by default a sentence, else what -DOCSTART- lines part."),
+]
+Joined = Annotated[bool, typer.Option("--joined", help="CoNLL: a `_` within a token stands for a space.")]
+Comment = Annotated[str, typer.Option(metavar="PREFIX", help="CoNLL: pass over lines that begin so.")]
 TextColumn = Annotated[str, typer.Option(help="The field that holds a record's text.")]
 IdColumn = Annotated[str, typer.Option(help="The field that holds a record's id.")]
 
@@ -458,6 +483,9 @@ def gold_stats(
         Path | None, typer.Option(help="A gazetteer's folder: count articles by border region.")
     ] = None,
     place_type: Annotated[str, typer.Option(help="The span type whose mentions are looked up in it.")] = "",
+    segmenters: Annotated[
+        str, typer.Option(metavar="NAME,…", help="Count the gold edges that fall inside these segmenters' words.")
+    ] = "",
 ) -> None:
     """Count a corpus, one part a gold file: articles, words, spans, categories, mentions not seen in train, regions."""
     if (gazetteer is None) != (not place_type):
@@ -474,6 +502,7 @@ def gold_stats(
         key=key,
         gazetteer=read_gazetteer(gazetteer) if gazetteer else None,
         place_type=place_type,
+        segmenters={name: _word_finder(name) for name in segmenters.split(",") if name},
     )
     print(render_markdown(counted), end="")
 
@@ -483,35 +512,163 @@ def gold_import(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with annotated articles.")],
     articles: Annotated[Path, typer.Option(help="The .jsonl file of articles to write.")],
     gold: Annotated[Path, typer.Option(help="The .jsonl file of gold to write.")],
-    form: Annotated[Literal["inline"], typer.Option("--format", help="How the files are marked.")] = "inline",
+    form: Form = "inline",
+    columns: Columns = None,
+    tagging: Tags = None,
+    unit: Unit = None,
+    joined: Joined = False,
+    comment: Comment = "",
     labels: Labels = None,
     force: Force = False,
 ) -> None:
-    """Turn marked files into articles and gold."""
-    from hoidam.gold.inline import import_inline
-    from hoidam.labels import find_labels, read_labels
+    """Turn annotated files into articles and gold, and but for inline marks a labels.toml where there is none yet."""
+    layout = _layout(form, columns=columns, tagging=tagging, unit=unit, joined=joined, comment=comment)
+    if form == "inline":
+        from hoidam.gold.inline import import_inline
+        from hoidam.labels import find_labels, read_labels
 
-    scheme = read_labels(labels or find_labels(gold))
-    found = import_inline(files, scheme=scheme, articles=articles, gold=gold, force=force)
-    _say(f"{len(found)} articles, {sum(len(one.spans) for one in found)} spans: {articles}, {gold}")
+        scheme = read_labels(labels or find_labels(gold))
+        annotated: Sequence[Gold] = import_inline(files, scheme=scheme, articles=articles, gold=gold, force=force)
+    else:
+        from hoidam.gold.exchange import import_gold
+        from hoidam.labels import place_labels
+
+        place = labels or place_labels(gold)
+        read = _reader(form, files, layout)
+        found = import_gold(files, read=read, labels=place, articles=articles, gold=gold, force=force)
+        annotated = found.annotated
+        for kind, count in found.mended.items():
+            _say(f"{count} {kind}")
+    _say(f"{len(annotated)} articles, {sum(len(one.spans) for one in annotated)} spans: {articles}, {gold}")
+
+
+def _reader(form: str, files: list[Path], layout: "Layout | None") -> "Callable[[LabelScheme | None], Imported]":
+    """What reads these files, by the scheme that there is, or by one that it derives."""
+    from hoidam.gold.brat import read_brat
+    from hoidam.gold.conll_import import read_conll
+    from hoidam.gold.doccano import read_doccano
+    from hoidam.gold.label_studio import read_label_studio
+
+    if layout is not None:
+        return lambda scheme: read_conll(files, layout=layout, scheme=scheme)
+    read = {"brat": read_brat, "doccano": read_doccano, "label-studio": read_label_studio}[form]
+    return lambda scheme: read(files, scheme=scheme)
+
+
+def _layout(form: str, *, columns: str | None, **options: Any) -> "Layout | None":
+    """The layout of CoNLL files, None for another form, which takes no options of theirs."""
+    given = {name: value for name, value in options.items() if value}
+    if columns is not None:
+        given["columns"] = tuple(columns.split(","))
+    if form == "conll":
+        from hoidam.gold.conll import Layout
+
+        return Layout(**given)
+    if given:
+        raise typer.BadParameter(f"--{next(iter(given))} goes with --format conll")
+    return None
 
 
 @gold_app.command("export")
 def gold_export(
-    gold: GoldFiles,
     articles: ArticleFiles,
-    output: Annotated[Path, typer.Option(help="The file to write.")],
-    form: Annotated[Literal["inline"], typer.Option("--format", help="How to mark the text.")] = "inline",
+    output: Annotated[Path, typer.Option(help="The file to write; for brat the folder.")],
+    gold: Annotated[list[Path] | None, typer.Option(help="Gold files; repeatable.", show_default=False)] = None,
+    tagged: Annotated[
+        Path | None, typer.Option(help="CoNLL: a tagged file, in place of gold.", show_default=False)
+    ] = None,
+    form: Form = "inline",
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--source",
+            help="CoNLL: a file that was imported, by the same options, whose words to keep; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(help="CoNLL without sources: what cuts words; by default none, syllables.", show_default=False),
+    ] = None,
+    columns: Columns = None,
+    tagging: Tags = None,
+    unit: Unit = None,
+    joined: Joined = False,
+    comment: Comment = "",
     labels: Labels = None,
     force: Force = False,
 ) -> None:
-    """Write gold as marked text, to be read or edited by a person and imported again."""
-    from hoidam.gold.inline import export_inline
+    """Write gold as marked text or for a tool, to be edited by a person; or gold or tagged articles as CoNLL."""
     from hoidam.labels import find_labels, read_labels
 
-    scheme = read_labels(labels or find_labels(gold[0]))
-    found = export_inline(gold, articles=articles, scheme=scheme, output=output, force=force)
-    _say(f"{len(found)} articles: {output}")
+    given = gold or ([tagged] if tagged else [])
+    if not given or (gold and tagged):
+        raise typer.BadParameter("give either --gold or --tagged")
+    if sources and segmenter:
+        raise typer.BadParameter("--source has the words; leave out --segmenter")
+    layout = _layout(form, columns=columns, tagging=tagging, unit=unit, joined=joined, comment=comment)
+    scheme = read_labels(labels or find_labels(given[0]))
+    if layout is None:
+        if not gold or sources or segmenter:
+            raise typer.BadParameter("--tagged, --source and --segmenter go with --format conll")
+        written = _exporter(form)(gold, articles=articles, scheme=scheme, output=output, force=force)
+        _say(f"{len(written)} articles: {output}")
+        _say_bodies(written if form == "brat" else [])
+        return
+    from hoidam.gold.conll_export import export_conll
+
+    found = export_conll(
+        gold=gold or [],
+        tagged=tagged,
+        articles=articles,
+        scheme=scheme,
+        output=output,
+        layout=layout,
+        words=sources or _word_finder(segmenter or "none"),
+        force=force,
+    )
+    _say(f"{len(found.annotated)} articles, {found.spans} spans, columns {','.join(found.columns)}: {output}")
+    _say_bodies(found.annotated)
+    for (name, cause), count in sorted(found.lost.items()):
+        _say(f"not written: {count} {name} with {cause}")
+    if found.lost:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _say_bodies(annotated: "Sequence[Gold]") -> None:
+    bodies = sum(one.body is not None for one in annotated)
+    if bodies:
+        _say(f"not written: where the body lies in {bodies} articles")
+
+
+def _exporter(form: str) -> "Callable[..., list[Gold]]":
+    """The worker that writes gold in a form."""
+    from functools import partial
+
+    from hoidam.gold.brat import export_brat
+    from hoidam.gold.doccano import to_doccano
+    from hoidam.gold.exchange import export_text
+    from hoidam.gold.inline import to_inline
+    from hoidam.gold.label_studio import to_label_studio
+
+    writers = {"inline": to_inline, "doccano": to_doccano, "label-studio": to_label_studio}
+    return export_brat if form == "brat" else partial(export_text, write=writers[form])
+
+
+def _word_finder(segmenter: str) -> "WordFinder":
+    """What cuts a text into words as a model with this segmenter reads them, on the text's own offsets."""
+    from hoidam.encode.segmenters import load_segmenter
+    from hoidam.encode.words import split_words
+    from hoidam.ingest.normalise import normalise
+
+    loaded = load_segmenter(segmenter)
+
+    def words(text: str) -> list[tuple[int, int]]:
+        normalised = normalise(text)
+        found = split_words(normalised.text, loaded)
+        return [normalised.to_input(start, end) for start, end in zip(found.starts, found.ends, strict=True)]
+
+    return words
 
 
 @gold_app.command("split")

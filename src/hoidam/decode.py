@@ -1,6 +1,6 @@
 """From scores to spans: window scores merged to one row a word, legal tag sequences, spans with scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,8 +94,8 @@ def _viterbi(log_probabilities: np.ndarray) -> np.ndarray:
     return tags
 
 
-def find_spans(scores: ArticleScores) -> list[WordSpan]:
-    """Every span of the most probable legal rows, by start, end and type.
+def find_spans(scores: ArticleScores, *, flat: bool = False) -> list[WordSpan]:
+    """Every span of the most probable legal rows, by start, end and type; of `flat` ones those that score best.
 
     A span's score is the geometric mean of the probabilities of its words' tags and of its ending where it does.
     """
@@ -107,7 +107,23 @@ def find_spans(scores: ArticleScores) -> list[WordSpan]:
             if end < len(layer):
                 parts.append(np.log1p(-min(np.exp(layer[end, INSIDE]), 1 - 1e-12)))
             found.append(WordSpan(start, end, kind, float(np.exp(np.mean(parts)))))
-    return sorted(found, key=lambda span: (span.start, span.end, span.type))
+    return sorted(_best_apart(found) if flat else found, key=_order)
+
+
+def _best_apart(spans: Iterable[WordSpan]) -> list[WordSpan]:
+    """The spans that overlap none with a higher score that is kept itself; of equals the first."""
+    kept: list[WordSpan] = []
+    taken: set[int] = set()
+    for span in sorted(spans, key=lambda span: (-span.score, *_order(span))):
+        words = range(span.start, span.end)
+        if taken.isdisjoint(words):
+            taken.update(words)
+            kept.append(span)
+    return kept
+
+
+def _order(span: WordSpan) -> tuple[int, int, int]:
+    return span.start, span.end, span.type
 
 
 def span_categories(scores: ArticleScores, span: WordSpan) -> np.ndarray:

@@ -219,16 +219,16 @@ def spans_from_list(entries: Any, text: str, scheme: LabelScheme) -> tuple[Span,
     if not isinstance(entries, list):
         raise DataError("not a list", field="spans", cure='Give [{"start", "end", "type", "text"}, …]')
     spans = sorted(_span(entry, text, scheme) for entry in entries)
-    for name in scheme.type_names:
-        same = [span for span in spans if span.type == name]
-        for before, after in itertools.pairwise(same):
-            if before.overlaps(after):
-                raise DataError(
-                    f"two {name} spans overlap at {after.start}: {text[before.start : before.end]!r} and "
-                    f"{text[after.start : after.end]!r}",
-                    field="spans",
-                    cure="Spans of one type never overlap: keep one",
-                )
+    rivals = [spans] if scheme.flat else [[s for s in spans if s.type == name] for name in scheme.type_names]
+    for before, after in (pair for group in rivals for pair in itertools.pairwise(group)):
+        if before.overlaps(after):
+            both = f"two {after.type}" if before.type == after.type else f"{before.type} and {after.type}"
+            raise DataError(
+                f"{both} spans overlap at {after.start}: {text[before.start : before.end]!r} and "
+                f"{text[after.start : after.end]!r}",
+                field="spans",
+                cure=f"Spans of {'a flat scheme' if scheme.flat else 'one type'} never overlap: keep one",
+            )
     return tuple(spans)
 
 

@@ -34,11 +34,13 @@ class Category:
 class LabelScheme:
     """Span types and categories, in the order that model outputs and reports use.
 
-    Raises DataError where a name is empty or doubled, or where categories and categorised types do not go together.
+    In a `flat` scheme no two spans of an article overlap, else no two of one type. Raises DataError where a name is
+    empty or doubled, or where categories and categorised types do not go together.
     """
 
     types: tuple[SpanType, ...]
     categories: tuple[Category, ...] = ()
+    flat: bool = False
 
     def __post_init__(self) -> None:
         if not self.types:
@@ -71,13 +73,13 @@ class LabelScheme:
 
     @property
     def sha256(self) -> str:
-        """Hash over names and their order alone: descriptions may be reworded without making a new scheme."""
+        """Hash over names and their order alone: the rest may be reworded without making a new scheme."""
         names = [[[kind.name, kind.categorised] for kind in self.types], list(self.category_names)]
         return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain data, as labels.toml and model folders hold it."""
-        return {
+        return ({"flat": True} if self.flat else {}) | {
             "types": [
                 {"name": kind.name, "categorised": kind.categorised, "description": kind.description}
                 for kind in self.types
@@ -90,12 +92,18 @@ class LabelScheme:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "LabelScheme":
         """Build from plain data; raises DataError that names the first entry that is wrong."""
-        unknown = sorted(set(data) - {"types", "categories"})
+        unknown = sorted(set(data) - {"types", "categories", "flat"})
         if unknown:
-            raise DataError(f"unknown key {unknown[0]!r}", cure="A label scheme has `types` and `categories` only")
+            raise DataError(
+                f"unknown key {unknown[0]!r}", cure="A label scheme has `types`, `categories` and `flat` only"
+            )
+        flat = data.get("flat", False)
+        if not isinstance(flat, bool):
+            raise DataError(f"found {flat!r}", field="flat", cure="Give true where no two spans overlap, else false")
         return cls(
             types=tuple(_entry(SpanType, entry, field="types") for entry in data.get("types", ())),
             categories=tuple(_entry(Category, entry, field="categories") for entry in data.get("categories", ())),
+            flat=flat,
         )
 
 
@@ -121,6 +129,14 @@ def find_labels(near: Path) -> Path:
             return folder / LABELS_NAME
     cure = "Check the path, or name the label scheme with --labels"
     raise DataError(f"no {LABELS_NAME} in its folder or above", path=near, cure=cure)
+
+
+def place_labels(near: Path) -> Path:
+    """Where the label scheme of a gold file is, or belongs where there is none yet: beside it."""
+    try:
+        return find_labels(near)
+    except DataError:
+        return near.parent / LABELS_NAME
 
 
 def read_labels(path: Path) -> LabelScheme:

@@ -229,7 +229,7 @@ class Predictor:
     def _decide(self, reading: Reading, scores: ArticleScores) -> Prediction:
         spans = []
         evidence = np.zeros(len(self.scheme.categories))
-        for found in find_spans(scores):
+        for found in find_spans(scores, flat=self.scheme.flat):
             kind = self.scheme.types[found.type]
             category, score = None, found.score
             if kind.categorised:

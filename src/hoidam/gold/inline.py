@@ -26,10 +26,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from hoidam.document import Annotated, Article, Span, read_articles, read_gold
+from hoidam.document import Annotated, Article, Span
 from hoidam.errors import DataError
-from hoidam.files import json_line, read_text, refuse_inputs, refuse_overwrite, whole_file, write_json_lines
+from hoidam.files import read_text
 from hoidam.gold.mistakes import raise_all
+from hoidam.gold.outputs import check_outputs, write_outputs
 from hoidam.labels import LabelScheme
 
 _HEADLINE = re.compile(r"===(?:\s|$)")
@@ -125,32 +126,10 @@ def import_inline(
     Raises MistakesError as `read_inline` does, and DataError where an output exists and `force` is not given, is one
     of the files, or where both are one; then neither is written.
     """
-    if articles.resolve() == gold.resolve():
-        raise DataError("articles and gold would go to one file", path=gold, cure="Give two names")
     sources = tuple(files)
-    for path in (articles, gold):
-        refuse_inputs(path, sources)
-        refuse_overwrite(path, force=force)
+    check_outputs(articles, gold, inputs=sources, force=force)
     annotated = read_inline(sources, scheme=scheme)
-    with whole_file(articles, force=force) as stream:
-        stream.writelines(json_line(one.article.to_dict()) for one in annotated)
-        write_json_lines(gold, (one.to_dict() for one in annotated), force=force)
-    return annotated
-
-
-def export_inline(
-    gold: Sequence[Path], *, articles: Sequence[Path], scheme: LabelScheme, output: Path, force: bool = False
-) -> list[Annotated]:
-    """Worker of `hoidam gold export --format inline`: write gold with its articles as one file, and return the gold.
-
-    Raises DataError as `read_gold` and `to_inline` do, where the output exists and `force` is not given, or where it is
-    one of the inputs.
-    """
-    refuse_inputs(output, (*gold, *articles))
-    annotated = read_gold(gold, read_articles(articles), scheme)
-    text = to_inline(annotated)
-    with whole_file(output, force=force) as stream:
-        stream.write(text)
+    write_outputs(annotated, articles=articles, gold=gold, force=force)
     return annotated
 
 

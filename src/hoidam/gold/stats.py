@@ -8,6 +8,7 @@ from typing import Any
 from hoidam.document import Annotated, fold_surface
 from hoidam.errors import DataError
 from hoidam.gazetteer import Gazetteer
+from hoidam.gold.cuts import Cuts, WordFinder, count_cuts
 from hoidam.gold.places import Known, PlaceStats, place_stats
 from hoidam.gold.shingles import body_text, crossing, near_duplicates
 from hoidam.labels import LabelScheme
@@ -76,6 +77,8 @@ class Stats:
     """Those whose two articles lie in different parts."""
     places: PlaceStats | None = None
     """Where a gazetteer was given: what it knows of the mentions of one type."""
+    cuts: Mapping[str, Mapping[str, Cuts]] = field(default_factory=dict)
+    """By segmenter asked for, then by part: the gold that its words cut."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; shares are None where there is nothing to share."""
@@ -92,6 +95,7 @@ class Stats:
             "near_duplicates": self.near_duplicates,
             "crossing_duplicates": self.crossing_duplicates,
             "places": self.places and self.places.to_dict(),
+            "cuts": {name: {part: cuts.to_dict() for part, cuts in parts.items()} for name, parts in self.cuts.items()},
         }
 
 
@@ -103,11 +107,12 @@ def stats(
     train: str = "train",
     gazetteer: Gazetteer | None = None,
     place_type: str = "",
+    segmenters: Mapping[str, WordFinder] | None = None,
 ) -> Stats:
     """Count a corpus given by parts, for instance train, dev and test; a corpus in one piece is one part.
 
-    With a gazetteer, mentions of `place_type` are looked up in it. Raises DataError where the scheme has no such type,
-    and where an article stands in two parts.
+    With a gazetteer, mentions of `place_type` are looked up in it. `segmenters` give the words of a text. Raises
+    DataError where the scheme has no such type, and where an article stands in two parts.
     """
     if gazetteer is not None and place_type not in scheme.type_names:
         cure = f"Types of this scheme: {', '.join(scheme.type_names)}"
@@ -134,6 +139,7 @@ def stats(
         near_duplicates=len(pairs),
         crossing_duplicates=len(crossing(pairs, part_of)),
         places=None if gazetteer is None else place_stats(parts, gazetteer=gazetteer, place_type=place_type),
+        cuts=count_cuts(parts, segmenters=segmenters or {}),
     )
 
 
@@ -162,6 +168,8 @@ def render_markdown(counts: Stats) -> str:
             _table(["articles by border region", *names], _region_rows(counts.places, total=len(counts.parts) != 1)),
             _table(header, [[counts.places.type, *shares]]),
         ]
+    if counts.cuts:
+        tables.append(_table(["spans cut by a segmenter (edges)", *names], _cut_rows(counts.cuts, total=len(names))))
     closing = f"Near-duplicate pairs: {counts.near_duplicates}, across parts: {counts.crossing_duplicates}.\n"
     return "\n".join((*tables, closing))
 
@@ -236,6 +244,15 @@ def _share(of: Unseen | Known) -> str:
 def _region_rows(places: PlaceStats, *, total: bool) -> list[list[str]]:
     counts = [(region.title, [*region.articles.values()]) for region in places.regions]
     return [[title, *(f"{n:,}" for n in (*row, *([sum(row)] if total else [])))] for title, row in counts]
+
+
+def _cut_rows(cuts: Mapping[str, Mapping[str, Cuts]], *, total: int) -> list[list[str]]:
+    columns = {name: [*parts.values(), sum(parts.values(), Cuts())][:total] for name, parts in cuts.items()}
+    return [[name, *map(_cut_cell, row)] for name, row in columns.items()]
+
+
+def _cut_cell(cuts: Cuts) -> str:
+    return "-" if cuts.share is None else f"{cuts.share:.2%} ({cuts.cut_edges:,})"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
