@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from eval.speed.rivals import PipelineEngine, UndertheseaEngine
 from hoidam.document import Tagged
 from hoidam.files import json_line
-from hoidam.ingest.readers import Document
+from hoidam.ingest.readers import Document, Failure
 from hoidam.tag.tagger import Tagger
 
 HOIDAM = (sys.executable, "-c", "from hoidam.cli import main; main()")
@@ -41,14 +41,15 @@ class HoidamEngine:
         self.run(documents)
 
     def run(self, documents: Sequence[Document]) -> tuple[int, list[Tagged]]:
-        results = list(self.tagger.tag(documents))
-        failed = [result for result in results if not isinstance(result, tuple)]
-        if failed:
-            raise RuntimeError(f"{len(failed)} articles failed: {failed[0]}")
-        return len(results), [tagged for _, tagged in results]
+        found = []
+        for result in self.tagger.tag(documents):
+            if isinstance(result, Failure):
+                raise RuntimeError(result.error)
+            found.append(result[1])
+        return len(found), found
 
 
-def load_exported(model: Path, *, format: str) -> HoidamEngine:  # noqa: A002
+def load_exported(model: Path, *, format: str) -> HoidamEngine:
     """The model as `hoidam export` writes it, held to the dev benchmark."""
     output = Path(tempfile.mkdtemp(prefix="hoidam-speed-")) / format
     call_hoidam("export", "--model", model, "--format", format, "--output", output, "--benchmark", _DEV)
@@ -90,7 +91,8 @@ ENGINES: Mapping[str, Callable[..., Engine]] = {
 
 def call_hoidam(*arguments: object) -> None:
     """Run a command of ours; raises RuntimeError with what it says where it fails."""
-    done = subprocess.run([*HOIDAM, *map(str, arguments)], capture_output=True, text=True, check=False)  # noqa: S603
+    line = [*HOIDAM, *map(str, arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise RuntimeError(f"hoidam {arguments[0]}: {said(done.stderr)}")
 

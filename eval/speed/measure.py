@@ -25,11 +25,14 @@ from hoidam.provenance import commit
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that was measured, as plain data."""
     sources, gold = read_gold(options)
+    timed_ids = choose([annotated.id for annotated in gold.gold], count=options.count)
+    if options.quick:
+        gold = gold.only(gold=timed_ids, second=())
     setting = Setting(
         model=options.model,
         articles=sources.articles,
         gold=gold,
-        timed=choose([annotated.id for annotated in gold.gold], count=options.count),
+        timed=timed_ids,
         threads=options.threads,
         copies=options.copies,
     )
@@ -94,11 +97,9 @@ def count(setting: Setting) -> dict[str, int]:
 def profile(setting: Setting, *, quick: bool) -> dict[str, Any]:
     """The stages of `hoidam tag` on the gold's articles, measured in a process of its own."""
     tell("profiling the stages")
-    names = setting.timed if quick else [annotated.id for annotated in setting.gold.gold]
     with tempfile.TemporaryDirectory(prefix="hoidam-speed-") as folder:
         articles = Path(folder) / "articles.jsonl"
-        texts = (setting.gold.articles[name].text for name in names)
-        write_json_lines(articles, ({"id": str(place), "text": text} for place, text in enumerate(texts)))
+        write_json_lines(articles, (annotated.article.to_dict() for annotated in setting.gold.gold))
         small = ("--repeats", "1", "--mebibytes", "64") if quick else ()
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "eval.speed.stages", str(articles), "--model", str(setting.model), *small],

@@ -1,4 +1,4 @@
-"""Variants against each other: a process for each, timed in turn, round after round, so that all meet the same machine."""
+"""Variants against each other: a process for each, timed in turn, round after round, on the same machine."""
 
 import json
 import os
@@ -69,7 +69,7 @@ class Runner:
         self.outcome = Outcome(variant)
         self._setting = setting
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "eval.speed.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -24,6 +24,12 @@ class Reading:
         """Pieces that the network reads, those of overlapping windows twice."""
         return sum(len(window.ids) for window in self.encoded.encoded)
 
+    def to_input(self, first: int, end: int) -> tuple[int, int]:
+        """Where the words `first` to `end` (exclusive) lie in the input text."""
+        words = self.encoded.words
+        start, stop = self.normalised.to_input(words.starts[first], words.ends[end - 1])
+        return self.start + start, self.start + stop
+
 
 class Reader:
     """Reads texts as the model in a folder does, without its network."""

@@ -35,13 +35,17 @@ def _facts(results: Mapping[str, Any]) -> str:
     machine, timed = results["machine"], results["timed"]
     gpu = f", {machine['gpu']}" if machine["gpu"] else ""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return (
-        f"{machine['processor']}, {machine['cores']} cores{gpu}, {machine['memory_gib']} GiB; {machine['threads']} threads "
-        f"for every variant unless it says otherwise. Python {machine['python']}, {versions}. Hoidam {results['hoidam']}, "
-        f"commit {results['commit'] or 'unknown'}, model {results['model']}. {results['rounds']} rounds over all variants "
-        f"in turn, {timed['articles']} articles of {timed['words'] / timed['articles']:.0f} words and "
-        f"{timed['pieces'] / timed['articles']:.0f} pieces each. Ratios are taken round by round; shown are the median, "
-        f"the least and the largest.\n\n    {results['command']}"
+    each = {name: timed[name] / timed["articles"] for name in ("words", "pieces")}
+    return "\n\n".join(
+        [
+            f"{machine['processor']}, {machine['cores']} cores{gpu}, {machine['memory_gib']} GiB; {machine['threads']} "
+            f"threads for every variant unless it says otherwise. Python {machine['python']}, {versions}. "
+            f"Hoidam {results['hoidam']}, commit {results['commit'] or 'unknown'}, model {results['model']}.",
+            f"{results['rounds']} rounds over all variants in turn, {timed['articles']} articles of "
+            f"{each['words']:.0f} words and {each['pieces']:.0f} pieces each. Ratios are taken round by round; "
+            "shown are the median, the least and the largest.",
+            f"    {results['command']}",
+        ]
     )
 
 
@@ -106,10 +110,11 @@ def _f1(value: float | None) -> str:
 def _profile_facts(profile: Mapping[str, Any]) -> str:
     best = profile["best"]
     return (
-        f"`hoidam tag` over {profile['articles']} articles in {profile['precision']}, loading left out; {profile['words']:,} "
-        f"words, {profile['pieces']:,} pieces, {profile['padded_pieces']:,} with padding. Best rates measured: "
-        f"{best['fp32_operations'] / 1e9:,.0f} GFLOP/s in float32 and {best['bf16_operations'] / 1e9:,.0f} in bfloat16 on "
-        f"matrices of the encoder's shapes, {best['bytes'] / 1e9:.1f} GB/s of memory."
+        f"`hoidam tag` over {profile['articles']} articles in {profile['precision']}, loading left out; "
+        f"{profile['words']:,} words, {profile['pieces']:,} pieces, {profile['padded_pieces']:,} with padding. Best "
+        f"rates measured: {best['fp32_operations'] / 1e9:,.0f} GFLOP/s in float32 and "
+        f"{best['bf16_operations'] / 1e9:,.0f} in bfloat16 on matrices of the encoder's shapes, "
+        f"{best['bytes'] / 1e9:.1f} GB/s of memory."
     )
 
 

@@ -1,20 +1,19 @@
 """Other packages on the same articles: transformers' pipeline with our weights, and underthesea's tagger."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from eval.speed.reading import Reader
+from eval.speed.reading import Reader, Reading
 from hoidam.checkpoint import WEIGHTS_NAME, read_settings
 from hoidam.document import Span, Tagged
 from hoidam.encode.tags import BEGIN, INSIDE, OUTSIDE, TAG_COUNT
 from hoidam.encode.windows import Window
-from hoidam.encode.words import Words
-from hoidam.ingest.normalise import Normalised
 from hoidam.ingest.readers import Document
 
 LAYER = "PLACE"
@@ -24,91 +23,75 @@ UNDERTHESEA_TYPES = {"PER": "OFFICIAL", "LOC": "PLACE"}
 
 
 @dataclass(frozen=True, slots=True)
-class WindowText:
-    """The text that one of our windows reads, `start` code points into the normalised body, and what it owns of it."""
+class WindowWords:
+    """The words of one of our windows as the pipeline gets them, and the way back from what it finds among them."""
 
-    text: str
-    start: int
-    own_start: int
-    own_end: int
+    reading: Reading
+    window: Window
 
+    @property
+    def words(self) -> list[str]:
+        """The surfaces of the words that the window reads."""
+        return [self.reading.encoded.words.surface(word) for word in range(self.window.start, self.window.end)]
 
-def window_text(words: Words, window: Window) -> WindowText:
-    """Cut a window's text out, between the first and the last word that the window reads."""
-    start, end = words.starts[window.start], words.ends[window.end - 1]
-    return WindowText(words.text[start:end], start, words.starts[window.own_start], words.ends[window.own_end - 1])
+    def place(self, entity: Mapping[str, Any]) -> Span | None:
+        """An entity, whose offsets count in the words joined by spaces, as a span of the input.
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document as the pipeline gets it: where the body starts, its map back to the input, and its windows' texts."""
-
-    body_start: int
-    normalised: Normalised
-    windows: tuple[WindowText, ...]
-
-    def place(self, window: WindowText, found: dict[str, Any]) -> Span | None:
-        """An entity of the pipeline on the input's offsets; None where another window owns its first character."""
-        surface = window.text[found["start"] : found["end"]]
-        start = window.start + found["start"] + len(surface) - len(surface.lstrip())
-        end = start + len(surface.strip())
-        if not window.own_start <= start < window.own_end or start == end:
+        None where another window owns its first word.
+        """
+        starts = list(accumulate((len(word) + 1 for word in self.words), initial=0))
+        first = self.window.start + bisect_right(starts, entity["start"]) - 1
+        last = self.window.start + bisect_left(starts, entity["end"]) - 1
+        if not self.window.own_start <= first < self.window.own_end:
             return None
-        left, right = self.normalised.to_input(start, end)
-        return Span(self.body_start + left, self.body_start + right, LAYER, None, float(found["score"]))
+        start, end = self.reading.to_input(first, last + 1)
+        return Span(start, end, LAYER, None, float(entity["score"]))
 
 
 class PipelineEngine:
     """`transformers.pipeline("token-classification")` over our encoder in float32, `batch_size` windows at a time.
 
-    Bodies, normalised text and windows are cut beforehand, outside what is timed.
+    It is given the words of our windows, and averages the scores of a word's pieces, which is where its F1 is best:
+    its own way of joining pieces takes punctuation into spans. The windows are cut outside what is timed.
     """
 
-    def __init__(self, model: Path, *, batch_size: int) -> None:
+    def __init__(self, model: Path, *, batch_size: int, device: str = "cpu") -> None:
         from transformers import pipeline
 
         self._reader = Reader(model)
-        self._prepared: dict[str, Prepared] = {}
+        self._windows: dict[str, list[WindowWords]] = {}
         self._batch_size = batch_size
         build: Any = pipeline
-        self.pipeline = build(
+        self._pipeline = build(
             "token-classification",
             model=build_classifier(model),
             tokenizer=self._reader.tokenizer,
-            aggregation_strategy="simple",
-            device="cuda" if torch.cuda.is_available() else "cpu",
+            aggregation_strategy="average",
+            device=device,
         )
 
-    def prepare(self, document: Document) -> Prepared:
+    def windows(self, document: Document) -> list[WindowWords]:
         """What the pipeline is given of a document, made once."""
-        if document.id not in self._prepared:
+        if document.id not in self._windows:
             reading = self._reader.read(document.text)
-            windows = tuple(window_text(reading.encoded.words, window) for window in reading.encoded.windows)
-            self._prepared[document.id] = Prepared(reading.start, reading.normalised, windows)
-        return self._prepared[document.id]
+            self._windows[document.id] = [WindowWords(reading, window) for window in reading.encoded.windows]
+        return self._windows[document.id]
 
     def warm_up(self, documents: Sequence[Document]) -> None:
         self.run(documents)
 
     def run(self, documents: Sequence[Document]) -> tuple[int, list[Tagged]]:
-        prepared = [self.prepare(document) for document in documents]
-        texts = [window.text for one in prepared for window in one.windows]
-        found = iter(self.pipeline(texts, batch_size=self._batch_size))
+        windows = [self.windows(document) for document in documents]
+        words = [window.words for one in windows for window in one]
+        found = iter(self._pipeline(words, batch_size=self._batch_size, is_split_into_words=True, delimiter=" "))
         return len(documents), [
-            _tagged(document, chain.from_iterable(_placed(one, window, next(found)) for window in one.windows))
-            for document, one in zip(documents, prepared, strict=True)
+            _tagged(document, [window.place(entity) for window in one for entity in next(found)])
+            for document, one in zip(documents, windows, strict=True)
         ]
 
 
-def _placed(prepared: Prepared, window: WindowText, found: Iterable[dict[str, Any]]) -> Iterator[Span]:
-    for entity in found:
-        span = prepared.place(window, entity)
-        if span is not None:
-            yield span
-
-
-def _tagged(document: Document, spans: Iterable[Span]) -> Tagged:
-    return Tagged(document.id, document.source, tuple(sorted(set(spans))), {}, "")
+def _tagged(document: Document, spans: Iterable[Span | None]) -> Tagged:
+    return Tagged(document.id, document.source, tuple(sorted({span for span in spans if span})), {}, "")
 
 
 def build_classifier(model: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Where the time of `hoidam tag` goes, stage by stage, and how far each stage is from what the machine could do at best.
+"""Where the time of `hoidam tag` goes, stage by stage, and how far each stage is from the best that the machine can do.
 
 The command runs in this process while the functions of `STAGES` are timed; time in a function that another one called
 counts for the inner one alone. The result is one line of JSON on standard output.

@@ -59,8 +59,10 @@ VARIANTS = (
         {"arguments": ["--engine", "ray"], "folder": True},
     ),
     Variant("serve", "`hoidam serve`, eight clients with an article a request", "served", {"clients": 8}),
-    Variant("hoidam-gpu", "`Tagger` on the GPU", "hoidam", gpu=True),
-    Variant("pipeline-16-gpu", "as `pipeline-16`, on the GPU", "pipeline", {"batch_size": 16}, gpu=True),
+    Variant("hoidam-gpu", "`Tagger` on the GPU", "hoidam", {"device": "cuda"}, gpu=True),
+    Variant(
+        "pipeline-16-gpu", "as `pipeline-16`, on the GPU", "pipeline", {"batch_size": 16, "device": "cuda"}, gpu=True
+    ),
 )
 
 RATIOS = (

@@ -1,7 +1,7 @@
 """One variant in a process of its own: loads, warms up, then runs once for each line that it is sent.
 
-The first line on standard input is the task as JSON, each further line a command: `time`, `busy`, or `tag FILE`. Each is
-answered by one line of JSON on standard output.
+The first line on standard input is the task as JSON, each further line a command: `time`, `busy`, or `tag FILE`. Each
+is answered by one line of JSON on standard output.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 from eval.speed.engines import ENGINES, Engine
 from hoidam.document import read_articles
+from hoidam.errors import HoidamError
 from hoidam.files import write_json_lines
 from hoidam.ingest.readers import Document
 
@@ -33,9 +34,12 @@ def main() -> None:
         print(json.dumps(fields), file=answers, flush=True)
 
     started = time.perf_counter()
-    engine = ENGINES[task["engine"]](Path(task["model"]), **task["options"])
-    loaded = time.perf_counter() - started
-    engine.warm_up(timed)
+    try:
+        engine = ENGINES[task["engine"]](Path(task["model"]), **task["options"])
+        loaded = time.perf_counter() - started
+        engine.warm_up(timed)
+    except (HoidamError, ImportError, RuntimeError) as error:
+        sys.exit(str(error))
     answer(load_seconds=loaded)
     for line in sys.stdin:
         command, _, argument = line.strip().partition(" ")
@@ -75,7 +79,7 @@ def busy_share(engine: Engine, documents: Sequence[Document]) -> float:
         engine.run(documents)
         torch.cuda.synchronize()
         seconds = time.perf_counter() - started
-    on_gpu = [event for event in profiled.events() or () if event.device_type == torch.autograd.DeviceType.CUDA]
+    on_gpu = [event for event in profiled.events() or () if event.device_type.name == "CUDA"]
     return covered([(event.time_range.start, event.time_range.end) for event in on_gpu]) / 1e6 / seconds
 
 
