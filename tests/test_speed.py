@@ -46,12 +46,12 @@ def documents(gold):
 
 def test_the_pipeline_with_our_weights_finds_our_places_one_by_one_and_in_batches(dev):
     gold = sorted(dev.gold, key=lambda annotated: len(annotated.article.text))[:3]
-    count, tagged = PipelineEngine(SHIPPED, batch_size=16).run(documents(gold))
+    count, tagged = PipelineEngine(SHIPPED, batch_size=16, words=True).run(documents(gold))
     assert count == 3
     places = score(gold, predictions=tagged, scheme=dev.scheme).table(Measure.STRICT).rows["PLACE"]
     assert places.gold > 20
     assert places.ratios.f1 > 0.9
-    assert PipelineEngine(SHIPPED, batch_size=1).run(documents(gold[:1])) == (1, tagged[:1])
+    assert PipelineEngine(SHIPPED, batch_size=1, words=True).run(documents(gold[:1])) == (1, tagged[:1])
 
 
 def test_underthesea_s_spans_lie_on_the_input_though_it_moves_tones():

@@ -23,11 +23,17 @@ UNDERTHESEA_TYPES = {"PER": "OFFICIAL", "LOC": "PLACE"}
 
 
 @dataclass(frozen=True, slots=True)
-class WindowWords:
-    """The words of one of our windows as the pipeline gets them, and the way back from what it finds among them."""
+class Given:
+    """One of our windows as the pipeline gets it, and the way back from what it finds among them."""
 
     reading: Reading
     window: Window
+
+    @property
+    def text(self) -> str:
+        """The stretch of text that the window reads."""
+        words = self.reading.encoded.words
+        return words.text[words.starts[self.window.start] : words.ends[self.window.end - 1]]
 
     @property
     def words(self) -> list[str]:
@@ -51,30 +57,32 @@ class WindowWords:
 class PipelineEngine:
     """`transformers.pipeline("token-classification")` over our encoder in float32, `batch_size` windows at a time.
 
-    It is given the words of our windows, and averages the scores of a word's pieces, which is where its F1 is best:
-    its own way of joining pieces takes punctuation into spans. The windows are cut outside what is timed.
+    It is given the texts of our windows, cut outside what is timed. With `words` it is given their words instead, and
+    averages the scores of a word's pieces: slower, as it then reads some more pieces, but only so are its spans worth
+    scoring, since its own ways of joining pieces cut words or take punctuation into spans.
     """
 
-    def __init__(self, model: Path, *, batch_size: int, device: str = "cpu") -> None:
+    def __init__(self, model: Path, *, batch_size: int, words: bool = False, device: str = "cpu") -> None:
         from transformers import pipeline
 
         self._reader = Reader(model)
-        self._windows: dict[str, list[WindowWords]] = {}
+        self._windows: dict[str, list[Given]] = {}
         self._batch_size = batch_size
+        self._words = words
         build: Any = pipeline
         self._pipeline = build(
             "token-classification",
             model=build_classifier(model),
             tokenizer=self._reader.tokenizer,
-            aggregation_strategy="average",
+            aggregation_strategy="average" if words else "simple",
             device=device,
         )
 
-    def windows(self, document: Document) -> list[WindowWords]:
+    def windows(self, document: Document) -> list[Given]:
         """What the pipeline is given of a document, made once."""
         if document.id not in self._windows:
             reading = self._reader.read(document.text)
-            self._windows[document.id] = [WindowWords(reading, window) for window in reading.encoded.windows]
+            self._windows[document.id] = [Given(reading, window) for window in reading.encoded.windows]
         return self._windows[document.id]
 
     def warm_up(self, documents: Sequence[Document]) -> None:
@@ -82,7 +90,11 @@ class PipelineEngine:
 
     def run(self, documents: Sequence[Document]) -> tuple[int, list[Tagged]]:
         windows = [self.windows(document) for document in documents]
-        words = [window.words for one in windows for window in one]
+        every = [window for one in windows for window in one]
+        if not self._words:
+            self._pipeline([window.text for window in every], batch_size=self._batch_size)
+            return len(documents), []
+        words = [window.words for window in every]
         found = iter(self._pipeline(words, batch_size=self._batch_size, is_split_into_words=True, delimiter=" "))
         return len(documents), [
             _tagged(document, [window.place(entity) for window in one for entity in next(found)])
