@@ -41,9 +41,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, help="a folder for results.json and RESULTS.md; without it they are only shown"
     )
-    parser.add_argument("--count", type=int, default=24, help="articles that are timed in every round")
+    parser.add_argument("--count", type=int, default=20, help="articles that are timed in every round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--copies", type=int, default=6, help="times that a command line gets these articles")
+    parser.add_argument("--copies", type=int, default=5, help="times that a command line gets these articles")
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
     parser.add_argument("--only", nargs="+", choices=[variant.name for variant in VARIANTS], metavar="NAME")
     parser.add_argument(

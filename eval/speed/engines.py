@@ -1,15 +1,21 @@
 """The ways of tagging as objects that a worker loads once and then times."""
 
+import atexit
+import json
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
 from eval.speed.rivals import PipelineEngine, UndertheseaEngine
 from hoidam.document import Tagged
-from hoidam.files import json_line
+from hoidam.files import write_json_lines
 from hoidam.ingest.readers import Document, Failure
 from hoidam.tag.tagger import Tagger
 
@@ -20,7 +26,10 @@ _DEV = "eval/benchmarks/dev.toml"
 
 
 class Engine(Protocol):
-    """Tags documents; what it needs is loaded when it is made. Any exception then means that it cannot run here."""
+    """Tags documents; what it needs is loaded when it is made.
+
+    A HoidamError, ImportError, OSError or RuntimeError then, or while it warms up, means that it cannot run here.
+    """
 
     def warm_up(self, documents: Sequence[Document]) -> None:
         """Whatever a first run pays once and a long one does not."""
@@ -35,7 +44,8 @@ class HoidamEngine:
     def __init__(self, model: Path, *, batch_pieces: int = 0, **options: Any) -> None:
         self.tagger = Tagger.load(model, **options)
         if batch_pieces:
-            self.tagger.model.predictor.batch_pieces = batch_pieces
+            predictor: Any = self.tagger.model.predictor
+            getattr(predictor, "network", predictor).batch_pieces = batch_pieces
 
     def warm_up(self, documents: Sequence[Document]) -> None:
         self.run(documents)
@@ -51,9 +61,10 @@ class HoidamEngine:
 
 def load_exported(model: Path, *, format: str) -> HoidamEngine:
     """The model as `hoidam export` writes it, held to the dev benchmark."""
-    output = Path(tempfile.mkdtemp(prefix="hoidam-speed-")) / format
-    call_hoidam("export", "--model", model, "--format", format, "--output", output, "--benchmark", _DEV)
-    return HoidamEngine(output)
+    with tempfile.TemporaryDirectory(prefix="hoidam-speed-") as folder:
+        output = Path(folder, format)
+        call_hoidam("export", "--model", model, "--format", format, "--output", output, "--benchmark", _DEV)
+        return HoidamEngine(output)
 
 
 class CommandEngine:
@@ -62,8 +73,9 @@ class CommandEngine:
     def __init__(self, model: Path, *, arguments: Sequence[str], copies: int, folder: bool = False) -> None:
         self._arguments = ("--model", model, "--force", *arguments)
         self._copies = copies
-        self._folder = Path(tempfile.mkdtemp(prefix="hoidam-speed-"))
-        self._output = self._folder / ("tagged" if folder else "tagged.jsonl")
+        self._folder = tempfile.TemporaryDirectory(prefix="hoidam-speed-")
+        self._input = Path(self._folder.name, "articles.jsonl")
+        self._output = Path(self._folder.name, "tagged" if folder else "tagged.jsonl")
 
     def warm_up(self, documents: Sequence[Document]) -> None:
         copies, self._copies = self._copies, 1
@@ -71,19 +83,65 @@ class CommandEngine:
         self._copies = copies
 
     def run(self, documents: Sequence[Document]) -> tuple[int, list[Tagged]]:
-        articles = self._folder / "articles.jsonl"
-        with articles.open("w", encoding="utf-8") as stream:
-            for copy in range(self._copies):
-                for document in documents:
-                    stream.write(json_line({"id": f"{document.id}-{copy}", "text": document.text}))
-        call_hoidam("tag", articles, "--output", self._output, *self._arguments)
-        return len(documents) * self._copies, []
+        every = [(copy, document) for copy in range(self._copies) for document in documents]
+        records = ({"id": f"{document.id}-{copy}", "text": document.text} for copy, document in every)
+        write_json_lines(self._input, records, force=True)
+        call_hoidam("tag", self._input, "--output", self._output, *self._arguments)
+        return len(every), []
+
+
+class ServedEngine:
+    """`hoidam serve` in a process of its own, and `clients` that each send one article a request."""
+
+    def __init__(self, model: Path, *, clients: int) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._address = f"http://127.0.0.1:{port}"
+        self._clients = clients
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        line = [*HOIDAM, "serve", "--model", str(model), "--port", str(port)]
+        self._server = subprocess.Popen(line, stderr=self._errors)  # noqa: S603
+        atexit.register(self._server.terminate)
+
+    def warm_up(self, documents: Sequence[Document]) -> None:
+        while not self._is_ready():
+            if self._server.poll() is not None:
+                self._errors.seek(0)
+                raise RuntimeError(f"hoidam serve: {said(self._errors.read())}")
+            time.sleep(0.1)
+        self.run(documents)
+
+    def run(self, documents: Sequence[Document]) -> tuple[int, list[Tagged]]:
+        with ThreadPoolExecutor(self._clients) as pool:
+            return sum(pool.map(self._send, documents)), []
+
+    def _is_ready(self) -> bool:
+        try:
+            return self._ask("/readyz") is not None
+        except OSError:
+            return False
+
+    def _send(self, document: Document) -> int:
+        """Have one article tagged; raises OSError where the server refuses it."""
+        self._ask("/tag", {"articles": [{"id": document.id, "text": document.text}]})
+        return 1
+
+    def _ask(self, route: str, content: Any = None) -> bytes:
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(  # noqa: S310
+            self._address + route, data=data, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            found: bytes = answer.read()
+        return found
 
 
 ENGINES: Mapping[str, Callable[..., Engine]] = {
     "hoidam": HoidamEngine,
     "exported": load_exported,
     "command": CommandEngine,
+    "served": ServedEngine,
     "pipeline": PipelineEngine,
     "underthesea": UndertheseaEngine,
 }

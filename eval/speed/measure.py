@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hoidam.provenance import commit
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that was measured, as plain data."""
+    started = time.monotonic()
     sources, gold = read_gold(options)
     timed_ids = choose([annotated.id for annotated in gold.gold], count=options.count)
     if options.quick:
@@ -39,6 +41,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     outcomes = race(chosen(options.only), setting=setting, repeats=options.rounds)
     timed = count(setting)
     scores = score_rows(outcomes, gold)
+    stages = profile(setting, quick=options.quick)
     return {
         "format": FORMAT,
         "command": shlex.join(["python", "-m", "eval.speed", *sys.argv[1:]]),
@@ -54,7 +57,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "ratios": ratio_rows(outcomes, RATIOS),
         "loss": loss_row(scores),
         "scores": scores,
-        "profile": profile(setting, quick=options.quick),
+        "profile": stages,
+        "minutes": (time.monotonic() - started) / 60,
     }
 
 
@@ -107,7 +111,7 @@ def profile(setting: Setting, *, quick: bool) -> dict[str, Any]:
             stderr=subprocess.DEVNULL,
             text=True,
             check=True,
-            env=environment(setting.threads, gpu=False),
+            env=environment(1, gpu=False),
         )
     found: dict[str, Any] = json.loads(done.stdout)
     return found

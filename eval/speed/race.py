@@ -28,6 +28,10 @@ class Setting:
     threads: int
     copies: int
 
+    def threads_of(self, variant: Variant) -> int:
+        """Threads, and cores, that a variant may use."""
+        return variant.threads or self.threads
+
     def task(self, variant: Variant) -> str:
         """The first line that a worker is sent."""
         options = dict(variant.options) | ({"copies": self.copies} if variant.engine == "command" else {})
@@ -35,6 +39,7 @@ class Setting:
             {
                 "engine": variant.engine,
                 "options": options,
+                "threads": self.threads_of(variant),
                 "model": str(self.model),
                 "articles": [str(path) for path in self.articles],
                 "timed": self.timed,
@@ -75,7 +80,7 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=environment(variant.threads or setting.threads, gpu=variant.gpu),
+            env=environment(setting.threads_of(variant), gpu=variant.gpu),
         )
 
     def __enter__(self) -> "Runner":

@@ -28,7 +28,9 @@ def _sections(results: Mapping[str, Any]) -> Iterator[str]:
     if results["profile"]:
         yield "## Stages"
         yield _profile_facts(results["profile"])
-        yield _table(("stage", "ms an article", "share", "floor, ms", "times its floor"), _stages(results["profile"]))
+        yield _table(
+            ("stage", "processor ms an article", "share", "floor, ms", "times its floor"), _stages(results["profile"])
+        )
 
 
 def _facts(results: Mapping[str, Any]) -> str:
@@ -43,7 +45,7 @@ def _facts(results: Mapping[str, Any]) -> str:
             f"Hoidam {results['hoidam']}, commit {results['commit'] or 'unknown'}, model {results['model']}.",
             f"{results['rounds']} rounds over all variants in turn, {timed['articles']} articles of "
             f"{each['words']:.0f} words and {each['pieces']:.0f} pieces each. Ratios are taken round by round; "
-            "shown are the median, the least and the largest.",
+            f"shown are the median, the least and the largest. All of it took {results['minutes']:.1f} minutes.",
             f"    {results['command']}",
         ]
     )
@@ -110,7 +112,7 @@ def _f1(value: float | None) -> str:
 def _profile_facts(profile: Mapping[str, Any]) -> str:
     best = profile["best"]
     return (
-        f"`hoidam tag` over {profile['articles']} articles in {profile['precision']}, loading left out; "
+        f"`hoidam tag` over {profile['articles']} articles on one core in {profile['precision']}, loading left out; "
         f"{profile['words']:,} words, {profile['pieces']:,} pieces, {profile['padded_pieces']:,} with padding. Best "
         f"rates measured: {best['fp32_operations'] / 1e9:,.0f} GFLOP/s in float32 and "
         f"{best['bf16_operations'] / 1e9:,.0f} in bfloat16 on matrices of the encoder's shapes, "

@@ -1,7 +1,8 @@
 """Where the time of `hoidam tag` goes, stage by stage, and how far each stage is from the best that the machine can do.
 
-The command runs in this process while the functions of `STAGES` are timed; time in a function that another one called
-counts for the inner one alone. The result is one line of JSON on standard output.
+The command runs in this process on one core while the functions of `STAGES` are timed; time in a function that another
+one called counts for the inner one alone. Time is the processor's, thread by thread, so waiting is not counted. The
+result is one line of JSON on standard output.
 """
 
 import argparse
@@ -9,7 +10,9 @@ import importlib
 import json
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +22,7 @@ from types import GeneratorType
 from typing import Any
 from unittest.mock import patch
 
-from eval.speed.machine import at_best, encoder_operations
+from eval.speed.machine import at_best, encoder_operations, use_cores
 
 STAGES: Mapping[str, str] = {
     "hoidam.tag.tagger.load_model": "load",
@@ -77,30 +80,29 @@ class Work:
 
 
 class Clock:
-    """Seconds by stage; what runs inside another stage counts for itself alone."""
+    """Processor seconds by stage; what runs inside another stage counts for itself alone."""
 
     def __init__(self, work: Work) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds: Counter[str] = Counter()
         self._work = work
-        self._running = [OTHER]
-        self._last = time.perf_counter()
+        self._local = threading.local()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count the time of a block for `name`."""
-        self.count()
-        self._running.append(name)
+        """Count the time that this thread takes for a block under `name`."""
+        outer = getattr(self._local, "name", None)
+        self._turn(outer, name)
         try:
             yield
         finally:
-            self.count()
-            self._running.pop()
+            self._turn(name, outer)
 
-    def count(self) -> None:
-        """Give the time since the last call to the stage that is running."""
-        now = time.perf_counter()
-        self.seconds[self._running[-1]] = self.seconds.get(self._running[-1], 0.0) + now - self._last
-        self._last = now
+    def _turn(self, from_name: str | None, to_name: str | None) -> None:
+        """Give the time since this thread's last turn to one stage, and go on with another."""
+        now = time.thread_time()
+        if from_name is not None:
+            self.seconds[from_name] += now - self._local.since
+        self._local.name, self._local.since = to_name, now
 
     def timed(self, place: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The same function, timed; of a generator, the making of each item."""
@@ -147,7 +149,7 @@ def run_command(articles: Path, *, model: Path, output: Path) -> tuple[dict[str,
             stack.enter_context(patch.object(owner, name, clock.timed(place, getattr(owner, name))))
         with clock.stage(OTHER), suppress(SystemExit):
             main()
-    return clock.seconds, work
+    return dict(clock.seconds), work
 
 
 def moved_bytes(work: Work, *, read: int, written: int) -> dict[str, int]:
@@ -208,6 +210,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--mebibytes", type=int, default=1024)
     options = parser.parse_args()
+    use_cores(1)
     found = profile(options.articles, model=options.model, repeats=options.repeats, mebibytes=options.mebibytes)
     print(json.dumps(found))
 

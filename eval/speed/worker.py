@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.speed.engines import ENGINES, Engine
+from eval.speed.machine import use_cores
 from hoidam.document import read_articles
 from hoidam.errors import HoidamError
 from hoidam.files import write_json_lines
@@ -26,6 +27,7 @@ def main() -> None:
     # Whatever libraries print must not mix with the answers.
     os.dup2(2, 1)
     task = json.loads(sys.stdin.readline())
+    use_cores(task["threads"])
     texts = {name: article.text for name, article in read_articles(map(Path, task["articles"])).items()}
     timed = [Document(f"{name}-{place}", texts[name], "") for place, name in enumerate(task["timed"])]
     scored = [Document(name, texts[name], "") for name in task["scored"]]
@@ -38,7 +40,7 @@ def main() -> None:
         engine = ENGINES[task["engine"]](Path(task["model"]), **task["options"])
         loaded = time.perf_counter() - started
         engine.warm_up(timed)
-    except (HoidamError, ImportError, RuntimeError) as error:
+    except (HoidamError, ImportError, OSError, RuntimeError) as error:
         sys.exit(str(error))
     answer(load_seconds=loaded)
     for line in sys.stdin:
