@@ -168,7 +168,9 @@ def test_ratios_are_taken_round_by_round_and_those_without_a_side_left_out():
     [row] = ratio_rows(outcomes, [Ratio("a", "b", at_least=2.5), Ratio("a", "c"), Ratio("d", "a")])
     assert (row["median"], row["low"], row["high"]) == (2, 1, 3)
     assert missed({"ratios": [row], "loss": None}) == ["a to b: 2.00, wanted 2.50"]
-    assert not missed({"ratios": [row | {"at_least": 2.0}], "loss": None})
+    held = {"ratios": [row | {"at_least": 2.0}], "loss": None}
+    assert not missed(held, wanted=[Ratio("a", "b", at_least=2.0), Ratio("d", "a")])
+    assert missed(held, wanted=[Ratio("d", "a", at_least=1.0)]) == ["d to a: not measured"]
 
 
 @pytest.mark.parametrize(("difference", "lines"), [(0.001, 0), (-0.001, 0), (0.003, 1), (-0.003, 1)])

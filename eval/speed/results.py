@@ -77,12 +77,18 @@ def loss_row(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {"of": of, "to": to, "difference": found[of] - found[to], "at_most": LARGEST_LOSS}
 
 
-def missed(results: Mapping[str, Any]) -> list[str]:
-    """What was asked for and not reached, a line each."""
+def missed(results: Mapping[str, Any], *, wanted: Iterable[Ratio] = ()) -> list[str]:
+    """What was asked for and not reached, a line each; a ratio of `wanted` that could not be taken is one too."""
     lines = [
         f"{row['of']} to {row['to']}: {row['median']:.2f}, wanted {row['at_least']:.2f}"
         for row in results["ratios"]
         if row["at_least"] is not None and row["median"] < row["at_least"]
+    ]
+    taken = {(row["of"], row["to"]) for row in results["ratios"]}
+    lines += [
+        f"{ratio.of} to {ratio.to}: not measured"
+        for ratio in wanted
+        if ratio.at_least is not None and (ratio.of, ratio.to) not in taken
     ]
     loss = results["loss"]
     if loss and abs(loss["difference"]) > loss["at_most"]:
