@@ -1,5 +1,6 @@
 # make run: set up, train, score, tag, show.   make test: set up, run the tests.
 # make evaluate: score MODEL on every benchmark.   make model: train the shipped model anew.   make curve: scores by size.
+# make speed: batch inference against its rivals.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ CURVE := 60:13 120:8 240:5 0:4
 PARTS := train dev test
 CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
 
-.PHONY: setup run test check evaluate model curve fix stats clean
+.PHONY: setup run test check evaluate model curve speed fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -48,8 +49,8 @@ test: $(VENV)/ready
 	$(BIN)/pytest
 
 check: $(VENV)/ready
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests eval
+	$(BIN)/ruff format --check src tests eval
 	$(BIN)/mypy
 	$(BIN)/hoidam gold check --checks annotations/checks.toml $(CORPUS)
 
@@ -81,9 +82,12 @@ curve: $(VENV)/ready models/encoders/embedded
 	$(BIN)/hoidam summarise $(foreach point,$(CURVE),$(OUT)/curve/$(firstword $(subst :, ,$(point)))) \
 		--output $(OUT)/curve.md --force
 
+speed: $(VENV)/ready
+	$(BIN)/python -m eval.speed --output eval/speed
+
 fix: $(VENV)/ready
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests eval
+	$(BIN)/ruff format src tests eval
 
 stats: $(VENV)/ready
 	$(BIN)/hoidam gold stats $(CORPUS) --gazetteer data/gazetteer --place-type PLACE > data/STATS.md
