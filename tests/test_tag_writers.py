@@ -27,7 +27,7 @@ def make(count, seed=1):
 def write(path, tagged):
     with open_writer(path) as writer:
         for one in tagged:
-            writer.write(one, TEXT)
+            writer.write(one.to_dict(TEXT))
 
 
 def test_json_lines_hold_every_article_with_the_surfaces_of_its_spans(tmp_path):
@@ -75,7 +75,7 @@ def test_a_run_that_breaks_leaves_nothing_behind(tmp_path, suffix):
 
     def break_off():
         with open_writer(path) as writer:
-            writer.write(next(make(1)), TEXT)
+            writer.write(next(make(1)).to_dict(TEXT))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
