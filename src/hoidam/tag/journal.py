@@ -168,6 +168,8 @@ def is_finished(output: Path, *, inputs: Iterable[Path] = (), resume: bool = Fal
                 cure=f"--resume goes on with it, {_START_ANEW}",
             )
     elif resume and output.exists():
+        # What a run left that was killed in its last moment.
+        shutil.rmtree(journal.folder, ignore_errors=True)
         return True
     else:
         refuse_overwrite(output, force=force)
@@ -191,11 +193,12 @@ def open_journal(
         raise DataError("is there already, whole", path=output, cure="Leave it, or --force makes it anew")
     journal = Journal(output)
     with _locked(journal):
-        if resume and journal.begun:
+        goes_on = resume and journal.begun
+        if goes_on:
             journal.go_on(settings, files=files)
-        else:
-            journal.begin(settings, files=files, force=force)
         try:
+            if not goes_on:
+                journal.begin(settings, files=files, force=force)
             yield journal
         except BaseException as error:
             if journal.count:
