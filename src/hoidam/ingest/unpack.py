@@ -2,10 +2,13 @@
 
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from hoidam.errors import DataError
 from hoidam.ingest.discover import COMPRESSIONS
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # What is unpacked in one call is lost where the archive breaks within it: small, so that no whole record is.
 _STEP = 256
@@ -32,9 +35,9 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         try:
-            count: int = self._content.readinto(buffer[:_STEP])
+            count: int = self._content.readinto(memoryview(buffer)[:_STEP])
         except OSError as error:
             raise DataError(
                 f"the archive is cut or broken after {self._bytes} bytes of its content ({error})",
