@@ -2,7 +2,8 @@
 
 All but Parquet may be compressed with gzip or Zstandard. What cannot be read becomes one `Failure` that says where and
 what to do, and reading goes on. Records are streamed, so that memory holds a few articles and not a file of them; ids
-that have been met, and hashes of contents where copies are looked for, are kept on disk.
+that have been met, and hashes of contents where copies are looked for, are kept on disk. The names of all input files
+are held, about half a kilobyte each: millions of articles are better put into a few files of records.
 """
 
 import csv
