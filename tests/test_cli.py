@@ -1,6 +1,7 @@
 """The command line: what it reads and writes, its exit codes, and that every failure is one clear message."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -325,25 +326,89 @@ def test_an_output_is_replaced_with_force(command, place, good, model_folder):
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
-def test_a_run_that_is_stopped_leaves_no_file_behind(command, place, good, model_folder, monkeypatch, kind):
-    def stop(*_):
-        assert any(name.endswith(".partial") for name in files(place))
-        signal.raise_signal(kind)
+def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on_with_resume(
+    command, place, corpus, model_folder, monkeypatch, kind
+):
+    arguments = ("tag", corpus.articles("dev"), "--model", model_folder, "--output", "o.jsonl")
+    tag = Tagger.tag
 
-    monkeypatch.setattr(Tagger, "_tag", stop)
+    def stop(tagger, items):
+        for number, result in enumerate(tag(tagger, items)):
+            if number == 3:
+                signal.raise_signal(kind)
+            yield result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tagger, "tag", stop)
+        outcome = command(*arguments)
+        assert (outcome.code, outcome.err) == (130, "hoidam: stopped; 3 records are kept: go on with --resume\n")
+    assert not (place / "o.jsonl").exists()
+    assert_refused(command(*arguments), "--resume goes on with it, --force begins anew")
+    assert_refused(
+        command(*arguments, "--resume", "--id-column", "key"), "begun with other settings: id_column: 'id', now 'key'"
+    )
+    outcome = command(*arguments, "--resume")
+    assert outcome.code == 0
+    assert files(place) == ["o.jsonl"]
+    found = records((place / "o.jsonl").read_text(encoding="utf-8"))
+    assert [record["id"] for record in found] == [
+        json.loads(line)["id"] for line in corpus.articles("dev").read_text(encoding="utf-8").splitlines()
+    ]
+    assert outcome.err.startswith(f"{len(found)} articles tagged, {sum(len(one['spans']) for one in found)} spans")
+    again = command(*arguments, "--resume")
+    assert (again.code, again.err) == (0, "o.jsonl: is there already, whole. --force makes it anew\n")
+
+
+def test_a_run_that_is_stopped_before_anything_is_done_leaves_nothing(command, place, good, model_folder, monkeypatch):
+    monkeypatch.setattr(Tagger, "tag", lambda *_: signal.raise_signal(signal.SIGINT))
     outcome = command("tag", good, "--model", model_folder, "--output", "o.jsonl")
-    assert outcome.code == 130
-    assert files(place) == ["good.txt"]
+    assert (outcome.code, outcome.err) == (130, "hoidam: stopped\n")
+    assert [path.name for path in place.iterdir()] == ["good.txt"]
 
 
 def test_a_disk_that_is_full_is_one_message(command, place, good, model_folder, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hoidam.tag.writers.JsonLinesWriter.write", full)
-    outcome = command("tag", good, "--model", model_folder, "--output", "o.jsonl")
-    assert_refused(outcome, "No space left on device")
-    assert files(place) == ["good.txt"]
+    arguments = ("tag", good, "--model", model_folder, "--output", "o.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr("hoidam.tag.writers.JsonLinesWriter.write", full)
+        message = (
+            "o.jsonl: cannot be written (No space left on device). Make room there; 1 records are kept: go on with"
+        )
+        assert_refused(command(*arguments), message)
+    assert command(*arguments, "--resume").code == 0
+    assert files(place) == ["good.txt", "o.jsonl"]
+
+
+@pytest.mark.parametrize("arguments", [["--resume"], ["--resume", "--output", "o.jsonl", "--force"]], ids=" ".join)
+def test_resuming_needs_an_output_and_does_not_begin_anew(arguments, command, place, good):
+    outcome = command("tag", good, *arguments)
+    assert outcome.code == 2
+    assert "--resume needs --output" in " ".join(outcome.err.split())
+
+
+def test_copies_are_tagged_once_and_compressed_files_read_and_written(command, place, model_folder):
+    rows = [{"id": "a", "text": GOOD}, {"id": "b", "text": HOSTILE.removesuffix(" 😀")}, {"id": "c", "text": "Hà Nội"}]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    write(place / "feed.jsonl.gz", gzip.compress(content.encode()))
+    arguments = ("tag", "feed.jsonl.gz", "--model", model_folder, "--deduplicate")
+    outcome = command(*arguments, "--output", "o.jsonl.gz")
+    assert outcome.code == 0
+    assert outcome.err.startswith("2 articles tagged, ")
+    assert outcome.err.endswith(" spans; 1 copies\n")
+    first, copy, last = records(gzip.decompress((place / "o.jsonl.gz").read_bytes()).decode())
+    assert copy == {
+        "id": "b",
+        "source": "feed.jsonl.gz:2",
+        "spans": [],
+        "categories": {},
+        "model": first["model"],
+        "duplicate_of": "a",
+    }
+    assert_spans_lie_on(GOOD, first)
+    assert last["id"] == "c"
+    assert records(command(*arguments).out) == [first, copy, last]
 
 
 def test_json_lines_are_utf_8_whatever_the_terminal_is(place, good, model_folder, monkeypatch):

@@ -172,28 +172,32 @@ def test_failures_keep_their_place_and_the_others_are_tagged(tagger, tmp_path, m
     assert summary.spans == sum(len(record["spans"]) for record in read(tmp_path / "o.jsonl"))
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("earlier", [False, True], ids=["new", "replacing"])
-def test_a_run_that_breaks_leaves_everything_as_it_was(tagger, tmp_path, suffix, earlier, monkeypatch):
-    monkeypatch.setattr(tagger_module, "CHUNK_DOCUMENTS", 2)
-    output = tmp_path / f"o.{suffix}"
+def test_a_run_that_breaks_leaves_files_as_they_were_and_goes_on_from_there(tagger, tmp_path, earlier, monkeypatch):
+    monkeypatch.setattr(tagger_module, "CHUNK_DOCUMENTS", 1)
+    output = tmp_path / "o.jsonl"
     if earlier:
         output.write_text(OLD, encoding="utf-8")
         errors_path(output).write_text(OLD, encoding="utf-8")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    during = []
+    items = [*make_documents(4), Failure("gone", "gone.txt", "gone"), *make_documents(8, seed=12)[4:]]
 
     def break_off():
-        yield from make_documents(4)
-        yield Failure("gone", "gone.txt", "gone")
-        yield from make_documents(4, seed=12)
-        during.extend(path.name for path in tmp_path.iterdir())
+        yield from items[:7]
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         tag(tagger, break_off(), output, force=True)
-    assert any(name.endswith(".partial") for name in during), "nothing had been written yet"
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert caught.value.__notes__ == ["7 records are kept: go on with --resume"]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    with pytest.raises(DataError, match=r"not finished is kept in .*\.o\.jsonl\.partial\. --resume goes on with it"):
+        tag(tagger, items, output)
+    summary, _ = tag(tagger, items, output, resume=True)
+    whole, _ = tag(tagger, items, tmp_path / "whole.jsonl")
+    assert (summary.tagged, summary.spans, summary.failed) == (whole.tagged, whole.spans, 1)
+    assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert errors_path(output).read_bytes() == errors_path(tmp_path / "whole.jsonl").read_bytes()
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_errors_of_an_earlier_run_do_not_outlive_it(tagger, tmp_path):

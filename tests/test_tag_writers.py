@@ -1,7 +1,9 @@
 import csv
+import gzip
 import json
 import random
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,9 +27,13 @@ def make(count, seed=1):
 
 
 def write(path, tagged):
+    write_records(path, [one.to_dict(TEXT) for one in tagged])
+
+
+def write_records(path, records):
     with open_writer(path) as writer:
-        for one in tagged:
-            writer.write(one, TEXT)
+        for record in records:
+            writer.write(record)
 
 
 def test_json_lines_hold_every_article_with_the_surfaces_of_its_spans(tmp_path):
@@ -69,13 +75,40 @@ def test_parquet_has_a_row_for_every_article_over_several_row_groups(tmp_path):
     assert rows[0]["categories"] == [{"name": "C1", "score": 0.9}, {"name": "C2", "score": 0.5}]
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("plain", ["jsonl", "csv"])
+@pytest.mark.parametrize(("archive", "compression"), [("gz", "gzip"), ("zst", "zstd")])
+def test_compressed_files_hold_what_plain_ones_do_and_the_same_bytes_each_time(tmp_path, plain, archive, compression):
+    tagged = list(make(300))
+    for name in (f"o.{plain}", f"o.{plain}.{archive}", f"other.{plain}.{archive}"):
+        write(tmp_path / name, tagged)
+    packed = (tmp_path / f"o.{plain}.{archive}").read_bytes()
+    assert packed == (tmp_path / f"other.{plain}.{archive}").read_bytes()
+    content = pa.CompressedInputStream(pa.BufferReader(packed), compression).read()
+    assert content == (tmp_path / f"o.{plain}").read_bytes()
+    assert archive != "gz" or gzip.decompress(packed) == content
+
+
+def test_a_copy_names_its_original_in_every_form(tmp_path):
+    (one, other) = (tagged.to_dict(TEXT) for tagged in make(2))
+    copy = other | {"spans": [], "categories": {}, "duplicate_of": one["id"]}
+    for suffix in ("jsonl", "csv", "parquet"):
+        write_records(tmp_path / f"o.{suffix}", [one, copy])
+    assert json.loads((tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines()[-1]) == copy
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as stream:
+        *first, last = csv.DictReader(stream)
+    assert {row["duplicate_of"] for row in first} == {""}
+    assert (last["id"], last["duplicate_of"], last["text"]) == ("id-1", "id-0", "")
+    rows = pq.read_table(tmp_path / "o.parquet").to_pylist()
+    assert [(row["id"], row["duplicate_of"]) for row in rows] == [("id-0", None), ("id-1", "id-0")]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "csv.zst", "parquet"])
 def test_a_run_that_breaks_leaves_nothing_behind(tmp_path, suffix):
     path = tmp_path / f"o.{suffix}"
 
     def break_off():
         with open_writer(path) as writer:
-            writer.write(next(make(1)), TEXT)
+            writer.write(next(make(1)).to_dict(TEXT))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -88,5 +121,6 @@ def test_an_output_that_exists_is_kept_and_an_unknown_suffix_refused(tmp_path):
     with pytest.raises(DataError, match="exists already"), open_writer(tmp_path / "o.csv"):
         pass
     assert (tmp_path / "o.csv").read_text(encoding="utf-8") == "mine"
-    with pytest.raises(DataError, match=r"\.jsonl, \.csv or \.parquet"), open_writer(tmp_path / "o.xlsx"):
-        pass
+    for name in ("o.xlsx", "o", "o.gz", "o.tar.gz", "o.parquet.gz"):
+        with pytest.raises(DataError, match=r"\.jsonl, \.csv or \.parquet"), open_writer(tmp_path / name):
+            pass

@@ -1,6 +1,7 @@
 """The command line: parses, calls a worker, prints, and turns failures into exit codes.
 
-Exit codes: 0 all done; 1 the command could not be carried out; 2 wrong usage; 3 done, but some inputs failed.
+Exit codes: 0 all done; 1 the command could not be carried out, or nobody reads its output any more; 2 wrong usage;
+3 done, but some inputs failed; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from hoidam.ingest.readers import Failure
     from hoidam.labels import LabelScheme
 
-FAILED, SOME_FAILED = 1, 3
+FAILED, SOME_FAILED, STOPPED = 1, 3, 130
 
 app = typer.Typer(
     help="Tag who, where and on what in Vietnamese news about cooperation across a border.",
@@ -81,29 +82,34 @@ def main() -> NoReturn:
     """Run the command line; every expected failure is one message on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
-    signal.signal(signal.SIGTERM, _stop)
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(kind) != signal.SIG_IGN:
+            signal.signal(kind, _stop)
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
     except HoidamError as error:
-        _say(f"hoidam: {error}")
+        _say_error(str(error), error)
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        _say("hoidam: stopped")
-        sys.exit(130)
+    except _Stopped as error:
+        _say_error("stopped", error)
+        sys.exit(STOPPED)
     except OSError as error:
         _discard_output()
         if not isinstance(error, BrokenPipeError):
-            _say(f"hoidam: the operating system refused: {error}")
+            _say_error(f"the operating system refused: {error}", error)
         sys.exit(FAILED)
     sys.exit(0)
 
 
+class _Stopped(BaseException):
+    """Ctrl-C or SIGTERM. No KeyboardInterrupt, which typer would turn into a silent exit."""
+
+
 def _stop(*_: Any) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C, so that partial files are taken away."""
-    raise KeyboardInterrupt
+    raise _Stopped
 
 
 def _discard_output() -> None:
@@ -114,6 +120,11 @@ def _discard_output() -> None:
 
 def _say(message: str) -> None:
     print(message, file=sys.stderr)
+
+
+def _say_error(message: str, error: BaseException) -> None:
+    """Say what was wrong, with what the work that it ended has noted on it, in one line."""
+    _say("; ".join([f"hoidam: {message}", *getattr(error, "__notes__", [])]))
 
 
 def _version(wanted: bool) -> None:
@@ -329,21 +340,34 @@ def tag(
         typer.Option(help="The model folder; by default the one that the nearest pyproject.toml names."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="A .jsonl, .csv or .parquet file; without it JSON lines go to standard output.")
+        Path | None,
+        typer.Option(
+            help="A .jsonl, .csv or .parquet file, the first two also with .gz or .zst; "
+            "without it JSON lines go to standard output."
+        ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped; start where there is none.")
+    ] = False,
     force: Force = False,
+    deduplicate: Annotated[
+        bool, typer.Option("--deduplicate", help="Tag an article once: later copies of its body name the first.")
+    ] = False,
     device: Device = "auto",
     text_column: TextColumn = "text",
     id_column: IdColumn = "id",
 ) -> None:
     """Tag articles: spans with scores on the input's own offsets, and the article's categories."""
+    if resume and (output is None or force):
+        raise typer.BadParameter("--resume needs --output, and does not go with --force, which begins anew")
     from hoidam.configuration import find_model
     from hoidam.ingest.readers import Columns, discover, read_found
-    from hoidam.tag.writers import check_output
+    from hoidam.tag.journal import is_finished
 
     found = discover(inputs)
-    if output is not None:
-        check_output(output, inputs=found.files, force=force)
+    if output is not None and is_finished(output, inputs=found.files, resume=resume, force=force):
+        _say(f"{output}: is there already, whole. --force makes it anew")
+        return
     from hoidam.tag.batch import tag_items
     from hoidam.tag.tagger import Tagger
 
@@ -355,17 +379,22 @@ def tag(
             if failure is not None:
                 _say(f"failed: {failure.error}")
 
+        settings = {"text_column": text_column, "id_column": id_column, "deduplicate": deduplicate}
         summary = tag_items(
-            read_found(found, columns=Columns(text_column, id_column)),
+            read_found(found, columns=Columns(text_column, id_column), deduplicate=deduplicate),
             tagger=tagger,
             output=output,
             stream=sys.stdout,
+            settings={"inputs": inputs, **settings},
+            files=found.files,
+            resume=resume,
             force=force,
             on_item=on_item,
         )
+    copies = f"; {summary.duplicates} copies" if summary.duplicates else ""
     passed = f"; {found.passed_over} files of other kinds passed over" if found.passed_over else ""
     failed = f"; {summary.failed} failed" + (f", listed in {summary.errors}" if summary.errors else "")
-    _say(f"{summary.tagged} articles tagged, {summary.spans} spans{failed if summary.failed else ''}{passed}")
+    _say(f"{summary.tagged} articles tagged, {summary.spans} spans{copies}{failed if summary.failed else ''}{passed}")
     if summary.failed:
         raise typer.Exit(SOME_FAILED)
 

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 from hoidam.errors import DataError
 
+_OTHER_FOLDER = "Choose a folder of yours"
+
 
 def refuse_overwrite(path: Path, *, force: bool) -> None:
     """Raise DataError where `path` exists and `force` is not given."""
@@ -22,8 +24,18 @@ def refuse_overwrite(path: Path, *, force: bool) -> None:
 
 def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
     """Raise DataError where `path` is one of the files that are read: not even `force` replaces these."""
-    if path.resolve() in {given.resolve() for given in inputs}:
+    target = path.resolve()
+    if any(given.resolve() == target for given in inputs):
         raise DataError("is one of the inputs", path=path, cure="Write the output somewhere else")
+
+
+@contextmanager
+def writing(path: Path, *, cure: str = "Make room there") -> Iterator[None]:
+    """Turn what the system refuses in a block that writes `path` into a DataError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot be written ({error.strerror or error})", path=path, cure=cure) from None
 
 
 @contextmanager
@@ -35,12 +47,10 @@ def whole_file(path: Path, *, force: bool = False, binary: bool = False) -> Iter
     refuse_overwrite(path, force=force)
     if path.is_dir():
         raise DataError("is a folder", path=path, cure="Give the name of a file")
-    try:
+    with writing(path, cure=_OTHER_FOLDER):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
         partial = Path(name)
-    except OSError as error:
-        raise DataError(f"cannot be written ({error.strerror})", path=path, cure="Choose a folder of yours") from None
     try:
         with os.fdopen(handle, "wb" if binary else "w", encoding=None if binary else "utf-8") as stream:
             yield stream
@@ -60,11 +70,9 @@ def whole_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     refuse_overwrite(path, force=force)
     if path.is_file():
         raise DataError("is a file", path=path, cure="Give the name of a folder")
-    try:
+    with writing(path, cure=_OTHER_FOLDER):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
-    except OSError as error:
-        raise DataError(f"cannot be written ({error.strerror})", path=path, cure="Choose a folder of yours") from None
     try:
         yield partial
         partial.chmod(0o777 & ~_umask())

@@ -11,7 +11,8 @@ from hoidam.errors import DataError
 
 PAGES, RECORDS = (".txt", ".html", ".htm"), (".jsonl", ".csv", ".parquet")
 SUFFIXES = PAGES + RECORDS
-KINDS = ", ".join(SUFFIXES)
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+KINDS = f"{', '.join(SUFFIXES)}, and all but the last as .gz or .zst"
 STDIN = Path("-")
 
 
@@ -51,6 +52,13 @@ def discover(inputs: Sequence[str | Path]) -> Found:
     return _join(_expand(str(given)) for given in inputs)
 
 
+def form(path: Path) -> str:
+    """The suffix that says what a file holds, in small letters: `.jsonl` of `a.jsonl` and of `a.jsonl.gz`."""
+    suffix, inner = path.suffix.lower(), path.with_suffix("").suffix.lower()
+    # Parquet compresses itself and is not read as a stream.
+    return inner if suffix in COMPRESSIONS and inner != ".parquet" else suffix
+
+
 def printable(path: Path | str) -> str:
     """A path as text that can be written as UTF-8, whatever bytes its name is made of."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
@@ -68,20 +76,25 @@ def name_files(files: Iterable[Path]) -> dict[Path, str]:
     A text or HTML file's name is its id; records without an id number on from their file's name.
     """
     forms = (
-        lambda path: path.stem,
-        lambda path: f"{path.parent.name}/{path.stem}".lstrip("/"),
-        lambda path: path.with_suffix("").as_posix(),
+        lambda path: _bare(path).name,
+        lambda path: f"{path.parent.name}/{_bare(path).name}".lstrip("/"),
+        lambda path: _bare(path).as_posix(),
         lambda path: path.as_posix(),
     )
     files = list(files)
     names: dict[Path, str] = {}
     for suffixes in (PAGES, RECORDS):
-        left = [path for path in files if path.suffix.lower() in suffixes]
-        for form in forms:
-            counts = Counter(map(form, left))
-            names |= {path: printable(form(path)) for path in left if counts[form(path)] == 1}
-            left = [path for path in left if counts[form(path)] > 1]
+        left = [path for path in files if form(path) in suffixes]
+        for name in forms:
+            counts = Counter(map(name, left))
+            names |= {path: printable(name(path)) for path in left if counts[name(path)] == 1}
+            left = [path for path in left if counts[name(path)] > 1]
     return names
+
+
+def _bare(path: Path) -> Path:
+    """The path without its suffix, and without that of a compression."""
+    return path.with_suffix("").with_suffix("") if path.suffix.lower() in COMPRESSIONS else path.with_suffix("")
 
 
 def _join(parts: Iterable[Found]) -> Found:
@@ -111,7 +124,7 @@ def _expand(given: str) -> Found:
 
 
 def _named(path: Path) -> Found:
-    if path.suffix.lower() in SUFFIXES:
+    if form(path) in SUFFIXES:
         return Found((path,))
     problem = f"a file of kind {path.suffix!r}" if path.suffix else "a file without a suffix"
     return Found(failures=(Failure.of(DataError(problem, cure=f"Give one of {KINDS}"), source=path),))
@@ -151,7 +164,7 @@ def _walk(folder: Path) -> Found:
 
 def _sift(paths: Sequence[Path]) -> Found:
     """Keep what can be read; hidden files and the error records of earlier runs are no input."""
-    kept = tuple(path for path in paths if path.suffix.lower() in SUFFIXES and not _is_by_product(path.name))
+    kept = tuple(path for path in paths if form(path) in SUFFIXES and not _is_by_product(path.name))
     return Found(kept, passed_over=len(paths) - len(kept))
 
 

@@ -1,7 +1,9 @@
 """Inputs as a stream of documents: text, HTML, JSON lines, CSV and Parquet, from files or standard input.
 
-What cannot be read becomes one `Failure` that says where and what to do, and reading goes on. Records are streamed, so
-that memory holds a few articles and not a file of them; only ids are kept.
+All but Parquet may be compressed with gzip or Zstandard. What cannot be read becomes one `Failure` that says where and
+what to do, and reading goes on. Records are streamed, so that memory holds a few articles and not a file of them; ids
+that have been met, and hashes of contents where copies are looked for, are kept on disk. The names of all input files
+are held, about half a kilobyte each: millions of articles are better put into a few files of records.
 """
 
 import csv
@@ -13,16 +15,20 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from hoidam.errors import DataError
-from hoidam.files import parse_json_line, read_text
-from hoidam.ingest.discover import KINDS, STDIN, Failure, Found, discover, name_files, printable, unreadable
+from hoidam.files import parse_json_line
+from hoidam.ingest.copies import Duplicate, content_key
+from hoidam.ingest.discover import KINDS, STDIN, Failure, Found, discover, form, name_files, printable, unreadable
+from hoidam.ingest.seen import Seen
+from hoidam.ingest.unpack import open_unpacked
 
-__all__ = ["Columns", "Document", "Failure", "Found", "Item", "discover", "read_found", "read_inputs"]
+__all__ = ["Columns", "Document", "Duplicate", "Failure", "Found", "Item", "discover", "read_found", "read_inputs"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _VISIBLE = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
@@ -64,7 +70,7 @@ class Columns:
     id: str = "id"
 
 
-Item = Document | Failure
+Item = Document | Failure | Duplicate
 
 
 def read_inputs(
@@ -72,10 +78,13 @@ def read_inputs(
     *,
     text_column: str = "text",
     id_column: str = "id",
+    deduplicate: bool = False,
     stdin_format: Literal["text", "jsonl"] = "text",
     stdin: BinaryIO | None = None,
 ) -> Iterator[Item]:
     """Discover and read inputs: one Document or Failure an article, no id twice among the documents.
+
+    With `deduplicate`, a document whose body says the same as an earlier one's comes as a Duplicate.
 
     A text or HTML file's id is its name without the suffix, with its folder where two collide; a record without an id
     gets `<file>-<line>` (JSON lines) or `<file>-<row>` (CSV, Parquet). Columns other than id, text, title, url, date,
@@ -84,13 +93,15 @@ def read_inputs(
     found = discover(inputs)
     if found.passed_over:
         _log.warning("passed over %d files that are not %s", found.passed_over, KINDS)
-    return read_found(found, columns=Columns(text_column, id_column), stdin_format=stdin_format, stdin=stdin)
+    columns = Columns(text_column, id_column)
+    return read_found(found, columns=columns, deduplicate=deduplicate, stdin_format=stdin_format, stdin=stdin)
 
 
 def read_found(
     found: Found,
     *,
     columns: Columns | None = None,
+    deduplicate: bool = False,
     stdin_format: Literal["text", "jsonl"] = "text",
     stdin: BinaryIO | None = None,
 ) -> Iterator[Item]:
@@ -98,7 +109,7 @@ def read_found(
     yield from found.failures
     names = name_files(found.files)
     columns = columns or Columns()
-    yield from _unique(
+    items = (
         item
         for path in found.files
         for item in (
@@ -107,50 +118,55 @@ def read_found(
             else _read_file(path, names[path], columns)
         )
     )
+    with closing(Seen()) as seen:
+        for item in items:
+            yield _compare(item, seen, deduplicate=deduplicate) if isinstance(item, Document) else item
 
 
-def _unique(items: Iterable[Item]) -> Iterator[Item]:
-    """Pass items on; a document whose id has been met becomes a failure."""
-    sources: dict[str, str] = {}
-    for item in items:
-        if isinstance(item, Failure):
-            yield item
-        elif item.id in sources:
-            problem = f"{item.id!r} occurs twice, first in {sources[item.id]}"
-            error = DataError(problem, field="id", cure="Give every article its own id")
-            yield Failure.of(error, source=item.source, identifier=item.id)
-        else:
-            sources[item.id] = item.source
-            yield item
+def _compare(document: Document, seen: Seen, *, deduplicate: bool) -> Item:
+    """The document, or what it is instead beside those before it: a failure with an id met twice, or a copy."""
+    source = seen.first(document.id, document.source)
+    if source is not None:
+        problem = f"{document.id!r} occurs twice, first in {source}"
+        error = DataError(problem, field="id", cure="Give every article its own id")
+        return Failure.of(error, source=document.source, identifier=document.id)
+    if deduplicate:
+        original = seen.first(content_key(document.text, document.body), document.id)
+        if original is not None:
+            return Duplicate(document.id, document.source, original)
+    return document
 
 
 def _read_file(path: Path, name: str, columns: Columns) -> Iterator[Item]:
     """All items of one file; an error that concerns the file as a whole ends it with one Failure."""
     try:
-        match path.suffix.lower():
-            case ".txt":
-                yield _page(read_text(path), name, path)
-            case ".html" | ".htm":
-                yield _read_html(path.read_bytes(), name, path)
-            case ".parquet":
-                yield from _at_least_one(_read_parquet(path, name, columns))
-            case suffix:
-                read = _read_csv if suffix == ".csv" else _read_json_lines
-                with path.open("rb") as stream:
-                    yield from _at_least_one(read(stream, name, path, columns))
+        if form(path) == ".parquet":
+            yield from _at_least_one(_read_parquet(path, name, columns))
+        else:
+            with open_unpacked(path) as stream:
+                yield from _read_stream(stream, form(path), name, path, columns)
     except DataError as error:
         yield Failure.of(error, source=path, identifier=name)
     except OSError as error:
         yield Failure.of(unreadable(error), source=path, identifier=name)
 
 
+def _read_stream(stream: BinaryIO, kind: str, name: str, path: Path, columns: Columns) -> Iterator[Item]:
+    match kind:
+        case ".txt":
+            yield _page(_decode(stream.read()), name, path)
+        case ".html" | ".htm":
+            yield _read_html(stream.read(), name, path)
+        case ".csv":
+            yield from _at_least_one(_read_csv(stream, name, path, columns))
+        case _:
+            yield from _at_least_one(_read_json_lines(stream, name, path, columns))
+
+
 def _read_stdin(stream: BinaryIO, stdin_format: str, columns: Columns) -> Iterator[Item]:
     name, path = "stdin", Path("<stdin>")
     try:
-        if stdin_format == "jsonl":
-            yield from _at_least_one(_read_json_lines(stream, name, path, columns))
-        else:
-            yield _page(_decode(stream.read()), name, path)
+        yield from _read_stream(stream, ".jsonl" if stdin_format == "jsonl" else ".txt", name, path, columns)
     except DataError as error:
         yield Failure.of(error, source=path, identifier=name)
 

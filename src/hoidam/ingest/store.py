@@ -1,8 +1,6 @@
 """The work of `hoidam ingest`: inputs to an article file, failures beside it, copies left out."""
 
-import hashlib
 import importlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,8 +11,8 @@ from typing import IO, Any, Literal
 from hoidam.document import Article
 from hoidam.errors import DataError, MissingExtraError
 from hoidam.files import json_line, refuse_overwrite, whole_file
-from hoidam.ingest.body import find_body
-from hoidam.ingest.normalise import normalise, store_form
+from hoidam.ingest.copies import Duplicate, syllables
+from hoidam.ingest.normalise import store_form
 from hoidam.ingest.readers import Document, Failure, read_inputs
 
 SHINGLE_SYLLABLES = 5
@@ -31,20 +29,6 @@ class IngestSummary:
     written: int
     failed: int
     duplicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """A document left out because an earlier one says the same; `similarity` is 1 where the words are the same."""
-
-    id: str
-    source: str
-    duplicate_of: str
-    similarity: float
-
-    def to_dict(self) -> dict[str, Any]:
-        similarity = round(self.similarity, 3)
-        return {"id": self.id, "source": self.source, "duplicate_of": self.duplicate_of, "similarity": similarity}
 
 
 def ingest(
@@ -65,15 +49,23 @@ def ingest(
     """
     if output.suffix != ".jsonl":
         raise DataError("not a .jsonl name", path=output, cure="Articles are stored as JSON lines")
-    finder = CopyFinder(near=deduplicate == "near") if deduplicate else None
+    finder = NearCopies() if deduplicate == "near" else None
+    items = read_inputs(
+        inputs,
+        text_column=text_column,
+        id_column=id_column,
+        deduplicate=deduplicate == "exact",
+        stdin_format=stdin_format,
+    )
     with _Writers(output, force=force) as writers:
-        for item in read_inputs(inputs, text_column=text_column, id_column=id_column, stdin_format=stdin_format):
-            if isinstance(item, Failure):
-                writers.write("errors", item.to_dict())
-            elif finder and (copy := finder.find(item)):
-                writers.write("duplicates", copy.to_dict())
+        for item in items:
+            found = finder.find(item) if finder and isinstance(item, Document) else item
+            if isinstance(found, Failure):
+                writers.write("errors", found.to_dict())
+            elif isinstance(found, Duplicate):
+                writers.write("duplicates", found.to_dict())
             else:
-                writers.write("articles", article_record(item))
+                writers.write("articles", article_record(found))
     return IngestSummary(*(writers.counts[name] for name in ("articles", "errors", "duplicates")))
 
 
@@ -92,32 +84,12 @@ def article_record(document: Document) -> dict[str, Any]:
     return article.to_dict() | ({"body": body} if body else {})
 
 
-class CopyFinder:
-    """Remembers the bodies of documents and says which later ones repeat them, in memory that grows with each.
+class NearCopies:
+    """Remembers the bodies of documents and says which later ones nearly repeat them, in memory that grows with each.
 
-    Bodies are compared by their syllables, normalised and in lower case: the same row of syllables is an exact copy;
-    near copies share at least 0.8 of their runs of five, as MinHash estimates it (Broder 1997).
+    Near copies share at least 0.8 of their runs of five syllables, as MinHash estimates it (Broder 1997).
     """
 
-    def __init__(self, *, near: bool) -> None:
-        self._exact: dict[bytes, str] = {}
-        self._near = _NearIndex() if near else None
-
-    def find(self, document: Document) -> Duplicate | None:
-        """The copy that this document is of one seen before; remembers the document where it is none."""
-        syllables = _syllables(document)
-        digest = hashlib.blake2b(" ".join(syllables).encode(), digest_size=16).digest()
-        if digest in self._exact:
-            return Duplicate(document.id, document.source, self._exact[digest], 1.0)
-        if self._near:
-            match = self._near.match(document.id, syllables)
-            if match:
-                return Duplicate(document.id, document.source, *match)
-        self._exact[digest] = document.id
-        return None
-
-
-class _NearIndex:
     def __init__(self) -> None:
         try:
             self._datasketch: Any = importlib.import_module("datasketch")
@@ -127,28 +99,23 @@ class _NearIndex:
         self._sketches: dict[str, Any] = {}
         self._order: dict[str, int] = {}
 
-    def match(self, identifier: str, syllables: Sequence[str]) -> tuple[str, float] | None:
-        """The most similar document (the earliest of several) and its similarity, or None once this one is added."""
+    def find(self, document: Document) -> Document | Duplicate:
+        """The document, remembered, or the copy that it is of the most similar one before (the earliest of several)."""
         sketch = self._datasketch.MinHash(num_perm=_PERMUTATIONS, seed=1)
-        sketch.update_batch([shingle.encode() for shingle in _shingles(syllables)])
+        sketch.update_batch([shingle.encode() for shingle in _shingles(syllables(document.text, document.body))])
         scored = [(float(sketch.jaccard(self._sketches[name])), name) for name in self._buckets.query(sketch)]
         similarity, name = max(scored, key=lambda pair: (pair[0], -self._order[pair[1]]), default=(0.0, ""))
         if similarity >= NEAR_SIMILARITY:
-            return name, similarity
-        self._buckets.insert(identifier, sketch)
-        self._sketches[identifier] = sketch
-        self._order[identifier] = len(self._order)
-        return None
+            return Duplicate(document.id, document.source, name, similarity)
+        self._buckets.insert(document.id, sketch)
+        self._sketches[document.id] = sketch
+        self._order[document.id] = len(self._order)
+        return document
 
 
-def _syllables(document: Document) -> list[str]:
-    start, end = document.body or find_body(document.text)
-    return re.findall(r"\w+", normalise(document.text[start:end]).text.casefold())
-
-
-def _shingles(syllables: Sequence[str]) -> set[str]:
-    last = max(len(syllables) - SHINGLE_SYLLABLES, 0)
-    return {" ".join(syllables[start : start + SHINGLE_SYLLABLES]) for start in range(last + 1)}
+def _shingles(row: Sequence[str]) -> set[str]:
+    last = max(len(row) - SHINGLE_SYLLABLES, 0)
+    return {" ".join(row[start : start + SHINGLE_SYLLABLES]) for start in range(last + 1)}
 
 
 class _Writers:

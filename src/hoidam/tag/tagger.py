@@ -6,7 +6,7 @@ from pathlib import Path
 from hoidam.checkpoint import LoadedModel, load_model
 from hoidam.document import Tagged
 from hoidam.errors import HoidamError
-from hoidam.ingest.readers import Document, Failure, Item
+from hoidam.ingest.readers import Document, Duplicate, Failure, Item
 from hoidam.predict import choose_device
 
 CHUNK_DOCUMENTS = 32
@@ -29,13 +29,13 @@ class Tagger:
         """Tag texts; ids count from 0, and offsets are code points of each text as it was given."""
         return self._tag([Document(str(index), text, "") for index, text in enumerate(texts)])
 
-    def tag(self, items: Iterable[Item]) -> Iterator[tuple[Document, Tagged] | Failure]:
-        """Tag a stream of documents in order; failures of reading pass through, those of tagging join them."""
+    def tag(self, items: Iterable[Item]) -> Iterator[tuple[Document, Tagged] | Failure | Duplicate]:
+        """Tag a stream of documents in order; all else passes through, and failures of tagging join it."""
         for chunk in _chunks(items):
             documents = [item for item in chunk if isinstance(item, Document)]
             results = iter(self._tag_or_fail(documents))
             for item in chunk:
-                yield item if isinstance(item, Failure) else next(results)
+                yield next(results) if isinstance(item, Document) else item
 
     def _tag_or_fail(self, documents: Sequence[Document]) -> list[tuple[Document, Tagged] | Failure]:
         try:

@@ -1,7 +1,11 @@
-"""Tagged articles as JSON lines, CSV or Parquet, chosen by the output's suffix."""
+"""Records of tagged articles as JSON lines, CSV or Parquet, chosen by the output's suffix.
+
+JSON lines and CSV may be compressed, by a further `.gz` or `.zst`; the same records give the same bytes.
+"""
 
 import csv
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -9,9 +13,9 @@ from typing import IO, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hoidam.document import Tagged
 from hoidam.errors import DataError
-from hoidam.files import json_line, refuse_inputs, refuse_overwrite, whole_file
+from hoidam.files import json_line, whole_file
+from hoidam.ingest.discover import COMPRESSIONS, form
 
 FORMS = (".jsonl", ".csv", ".parquet")
 
@@ -19,10 +23,13 @@ _ROW_GROUP = 1000
 
 
 class TaggedWriter(Protocol):
-    """Takes tagged articles one by one, each with the text that its offsets refer to."""
+    """Takes the records of tagged articles one by one."""
 
-    def write(self, tagged: Tagged, text: str) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Write one article."""
+
+    def close(self) -> None:
+        """Write what is left; the writer is not used again."""
 
 
 class JsonLinesWriter:
@@ -31,27 +38,35 @@ class JsonLinesWriter:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def write(self, tagged: Tagged, text: str) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Write one article as one line."""
-        self._stream.write(json_line(tagged.to_dict(text)))
+        self._stream.write(json_line(record))
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
 
 
 class CsvWriter:
     """One row a span, with the article's columns repeated; an article without spans has one row without a span."""
 
-    _ARTICLE = ("id", "source", "categories", "model")
+    _ARTICLE = ("id", "source", "categories", "model", "duplicate_of")
     _SPAN = ("start", "end", "type", "category", "text", "score")
 
     def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
         self._rows = csv.DictWriter(stream, [*self._ARTICLE, *self._SPAN], restval="", lineterminator="\n")
         self._rows.writeheader()
 
-    def write(self, tagged: Tagged, text: str) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Write one article as one row a span."""
-        record = tagged.to_dict(text)
-        article = {name: record[name] for name in self._ARTICLE}
+        article = {name: record.get(name, "") for name in self._ARTICLE}
         article["categories"] = " ".join(f"{name}:{score}" for name, score in record["categories"].items())
         self._rows.writerows(article | span for span in record["spans"] or [{}])
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
 
 
 class ParquetWriter:
@@ -77,6 +92,7 @@ class ParquetWriter:
             ("spans", _SPANS),
             ("categories", _CATEGORIES),
             ("model", pa.string()),
+            ("duplicate_of", pa.string()),
         ]
     )
 
@@ -84,11 +100,10 @@ class ParquetWriter:
         self._file = pq.ParquetWriter(stream, self._SCHEMA)
         self._rows: list[dict[str, Any]] = []
 
-    def write(self, tagged: Tagged, text: str) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Take one article; rows are written by the group."""
-        record = tagged.to_dict(text)
-        record["categories"] = [{"name": name, "score": score} for name, score in record["categories"].items()]
-        self._rows.append(record)
+        categories = [{"name": name, "score": score} for name, score in record["categories"].items()]
+        self._rows.append({**record, "categories": categories})
         if len(self._rows) >= _ROW_GROUP:
             self._flush()
 
@@ -108,26 +123,30 @@ def errors_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.errors.jsonl")
 
 
-def check_output(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-    """Raise DataError on a suffix that has no form, on one of the `inputs`, and on what exists without `force`."""
-    if path.suffix.lower() not in FORMS:
-        raise DataError(f"no output form {path.suffix!r}", path=path, cure="Use .jsonl, .csv or .parquet")
-    for taken in (path, errors_path(path)):
-        refuse_overwrite(taken, force=force)
-    refuse_inputs(path, inputs)
+def check_form(path: Path) -> None:
+    """Raise DataError on an output whose suffix has no form, or that is a folder."""
+    if form(path) not in FORMS:
+        raise DataError(
+            f"no output form {path.suffix!r}",
+            path=path,
+            cure="Use .jsonl, .csv or .parquet; the first two also with .gz or .zst",
+        )
+    if path.is_dir():
+        raise DataError("is a folder", path=path, cure="Give the name of a file")
 
 
 @contextmanager
 def open_writer(path: Path, *, force: bool = False) -> Iterator[TaggedWriter]:
-    """A writer whose file appears whole when the block ends; raises DataError as `check_output` does."""
-    check_output(path, force=force)
-    match path.suffix.lower():
-        case ".jsonl":
-            with whole_file(path, force=force) as stream:
-                yield JsonLinesWriter(stream)
-        case ".csv":
-            with whole_file(path, force=force) as stream:
-                yield CsvWriter(stream)
-        case _:
-            with whole_file(path, force=force, binary=True) as stream, closing(ParquetWriter(stream)) as writer:
-                yield writer
+    """A writer whose file appears whole when the block ends; raises DataError as `check_form` and `whole_file` do."""
+    check_form(path)
+    with whole_file(path, force=force, binary=True) as stream, closing(_make_writer(stream, path)) as writer:
+        yield writer
+
+
+def _make_writer(stream: IO[bytes], path: Path) -> TaggedWriter:
+    if form(path) == ".parquet":
+        return ParquetWriter(stream)
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    binary = stream if compression is None else pa.CompressedOutputStream(stream, compression)
+    text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+    return JsonLinesWriter(text) if form(path) == ".jsonl" else CsvWriter(text)
