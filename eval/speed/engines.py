@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from eval.speed.rivals import PipelineEngine, UndertheseaEngine
 from hoidam.document import Tagged
 from hoidam.files import write_json_lines
-from hoidam.ingest.readers import Document, Failure
+from hoidam.ingest.readers import Document
 from hoidam.tag.tagger import Tagger
 
 HOIDAM = (sys.executable, "-c", "from hoidam.cli import main; main()")
@@ -53,8 +53,8 @@ class HoidamEngine:
     def run(self, documents: Sequence[Document]) -> tuple[int, list[Tagged]]:
         found = []
         for result in self.tagger.tag(documents):
-            if isinstance(result, Failure):
-                raise RuntimeError(result.error)
+            if not isinstance(result, tuple):
+                raise RuntimeError(f"not tagged: {result}")
             found.append(result[1])
         return len(found), found
 
