@@ -170,8 +170,8 @@ def write_taught_encoder(folder: Path, *, model: Path) -> Path:
 
     from hoidam.checkpoint import load_model
 
-    predictor = load_model(model, device=torch.device("cpu")).predictor
-    encoder: Any = predictor.model.encoder
+    predictor = load_model(model, device="cpu").predictor
+    encoder: Any = predictor.network.model.encoder
     encoder.save_pretrained(folder)
     for path in model.glob("tokenizer*"):
         shutil.copy(path, folder)

@@ -17,10 +17,11 @@ PACKAGE = ROOT / "src" / "hoidam"
 
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"configuration", "files", "labels", "pages", "progress", "provenance"},
+    {"configuration", "cores", "files", "labels", "pages", "progress", "provenance"},
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},
+    {"networks"},
     {"predict"},
     {"checkpoint"},
     {"train", "tag"},

@@ -135,6 +135,30 @@ class Tagged:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Mention(Span):
+    """A span that knows its `text`, which counts neither in order nor in equality."""
+
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedText(Tagged):
+    """What a model says of a text, together with the text."""
+
+    text: str
+    spans: tuple[Mention, ...]
+
+    @classmethod
+    def of(cls, tagged: Tagged, text: str) -> "TaggedText":
+        """A text with what was found in it."""
+        spans = tuple(
+            Mention(span.start, span.end, span.type, span.category, span.score, text[span.start : span.end])
+            for span in tagged.spans
+        )
+        return cls(tagged.id, tagged.source, spans, tagged.categories, tagged.model, text)
+
+
 _ARTICLE_FIELDS = {"id": str, "text": str, "title": str, "url": str, "date": str, "source": str, "meta": dict}
 
 

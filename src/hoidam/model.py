@@ -20,6 +20,7 @@ class TaggerOutput(ModelOutput):
 
     *Shapes:* `tag_logits` [windows, words, types, 3]; `category_logits` [windows, words, categories], to be averaged
     over a span's words; `article_logits` [windows, categories], for what the window's part of the article is about.
+    There are as many words as pieces, so that shapes do not depend on what is in a window.
     """
 
     loss: Tensor | None = None
@@ -110,9 +111,9 @@ def pool_words(hidden: Tensor, piece_words: Tensor) -> tuple[Tensor, Tensor]:
     """Average the pieces of each word.
 
     *Shapes:* `hidden` [windows, pieces, width], `piece_words` [windows, pieces] -> states [windows, words, width] and
-    presence [windows, words], False where a window has fewer words than the longest.
+    presence [windows, words], False past a window's last word; there are as many words as pieces.
     """
-    words = torch.arange(int(piece_words.max()) + 1, device=hidden.device)
+    words = torch.arange(piece_words.shape[1], device=hidden.device)
     membership = (piece_words[:, None, :] == words[None, :, None]).to(hidden.dtype)
     counts = membership.sum(dim=-1, keepdim=True)
     return membership @ hidden / counts.clamp(min=1), counts[..., 0] > 0

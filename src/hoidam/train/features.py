@@ -81,8 +81,10 @@ class Collator:
         windows = [EncodedWindow(tuple(row["ids"]), tuple(row["piece_words"])) for row in rows]
         batch = pad_batch(windows, pad_id=self.pad_id)
         types = len(rows[0]["tags"][0])
-        tags = np.full((len(rows), batch.word_count, types), NO_CATEGORY, dtype=np.int64)
-        categories = np.full((len(rows), batch.word_count), NO_CATEGORY, dtype=np.int64)
+        # The network gives a row for as many words as there are pieces.
+        shape = batch.input_ids.shape
+        tags = np.full((*shape, types), NO_CATEGORY, dtype=np.int64)
+        categories = np.full(shape, NO_CATEGORY, dtype=np.int64)
         for index, row in enumerate(rows):
             tags[index, : len(row["tags"])] = row["tags"]
             categories[index, : len(row["categories"])] = row["categories"]
