@@ -166,7 +166,6 @@ def write_fresh_encoder(folder: Path, *, like: Path, seed: int = 0) -> Path:
 
 def write_taught_encoder(folder: Path, *, model: Path) -> Path:
     """The encoder of a trained model as a folder of its own: its lower layers say something of the corpus."""
-    import torch
 
     from hoidam.checkpoint import load_model
 

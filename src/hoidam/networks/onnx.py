@@ -84,8 +84,8 @@ def _trace(model: "TaggerModel", path: Path) -> None:
     outputs = OUTPUTS if model.category_head is not None else OUTPUTS[:1]
 
     class Scores(torch.nn.Module):
-        def forward(self, *values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            output = model(**dict(zip(INPUTS, values, strict=True)))
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            output = model(input_ids=ids, attention_mask=mask, piece_words=words)
             return tuple(
                 logits
                 for logits in (output.tag_logits, output.category_logits, output.article_logits)
