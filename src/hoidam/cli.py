@@ -376,7 +376,7 @@ def export(
 ) -> None:
     """Write a model in another form: float16 is half as large, int8 a quarter; onnx runs without torch's kernels.
 
-    Where gold is given, and for the ONNX forms it must be, nothing is written that loses more than 0.002 F1 on it.
+    Where gold is given, and for the ONNX forms it must be, nothing is written that loses more than 0.002 of mean F1.
     """
     checked = bool(benchmark or gold or articles)
     if form.startswith("onnx") and not checked:

@@ -53,8 +53,8 @@ class OnnxNetwork:
 def write_onnx(model: "TaggerModel", path: Path, *, quantise: bool) -> None:
     """Write a model in eval mode as one ONNX file; with `quantise`, its matrices and their products in 8-bit integers.
 
-    Weights are quantised by channel, what they are multiplied with as it comes (dynamically): the network needs no
-    articles for it, and keeps its scores nearly. Raises MissingExtraError without the packages of the extra.
+    Weights are quantised by channel, and what they are multiplied with as it comes (dynamically), so that no articles are
+    needed. Raises MissingExtraError without the packages of the extra.
     """
     try:
         import onnx
@@ -68,10 +68,26 @@ def write_onnx(model: "TaggerModel", path: Path, *, quantise: bool) -> None:
         _trace(model, plain)
         if quantise:
             quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
-            quantize_dynamic(str(prepared), str(plain), weight_type=QuantType.QInt8, per_channel=True)
+            quantize_dynamic(
+                str(prepared),
+                str(plain),
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                nodes_to_exclude=_narrowing(onnx.load(str(prepared)).graph),
+            )
         found = onnx.load(str(plain))
         onnx.helper.set_model_props(found, {"precision": "int8" if quantise else "fp32"})
         onnx.save(found, str(path))
+
+
+def _narrowing(graph: Any) -> list[str]:
+    """Products with a matrix of more rows than columns: the heads, and what follows an activation function.
+
+    They stay in float32: an activation's few large values leave the integers' steps too wide for the others.
+    """
+    shapes = {weights.name: tuple(weights.dims) for weights in graph.initializer}
+    factors = ((node.name, shapes.get(node.input[1], ())) for node in graph.node if node.op_type == "MatMul")
+    return [name for name, shape in factors if len(shape) == 2 and shape[0] > shape[1]]
 
 
 def _trace(model: "TaggerModel", path: Path) -> None:
