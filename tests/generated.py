@@ -166,12 +166,11 @@ def write_fresh_encoder(folder: Path, *, like: Path, seed: int = 0) -> Path:
 
 def write_taught_encoder(folder: Path, *, model: Path) -> Path:
     """The encoder of a trained model as a folder of its own: its lower layers say something of the corpus."""
-    import torch
 
     from hoidam.checkpoint import load_model
 
-    predictor = load_model(model, device=torch.device("cpu")).predictor
-    encoder: Any = predictor.model.encoder
+    predictor = load_model(model, device="cpu").predictor
+    encoder: Any = predictor.network.model.encoder
     encoder.save_pretrained(folder)
     for path in model.glob("tokenizer*"):
         shutil.copy(path, folder)

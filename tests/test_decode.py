@@ -1,4 +1,4 @@
-"""Decoding: the best legal row by brute force, scores of the owning window, and no batch that changes a score."""
+"""Decoding: the best legal row by brute force, scores of the owning window."""
 
 import itertools
 import math
@@ -6,7 +6,6 @@ import random
 
 import numpy as np
 import pytest
-import tiny
 
 from hoidam.decode import ArticleScores, best_tags, find_spans, log_softmax, merge_windows, span_categories
 from hoidam.encode.tags import BEGIN, INSIDE, OUTSIDE, read_tags
@@ -183,55 +182,3 @@ def test_a_spans_categories_are_the_softmax_of_its_words_mean():
     (span,) = find_spans(article_scores([log_softmax(np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9]]))]))
     assert (span.start, span.end) == (1, 3)
     np.testing.assert_allclose(span_categories(scores, span), [0.5, 0.5])
-
-
-@pytest.fixture(scope="module", params=["bert", "phobert", "plain"])
-def predictor(request, phobert_folder, bert_folder):
-    """A tiny model over each encoder, and one whose scheme has no categories."""
-    if request.param == "plain":
-        return tiny.predictor(bert_folder, tiny.PLAIN_SCHEME)
-    folder = bert_folder if request.param == "bert" else phobert_folder
-    segmenter = tiny.joining_segmenter() if request.param == "phobert" else None
-    return tiny.predictor(folder, tiny.SCHEME, segmenter=segmenter)
-
-
-def test_a_texts_scores_do_not_depend_on_what_it_is_batched_with(predictor):
-    rng = random.Random("batches")
-    texts = [tiny.news_text(rng, sentences=count) for count in (1, 3, 1, 8, 2, 12)]
-    texts += ["", "a", "  \n ", *(tiny.nasty_text(rng) for _ in range(12))]
-    readings = [predictor.read(text).encoded for text in texts]
-    assert max(len(reading.windows) for reading in readings) > 3
-    alone = [predictor.score([reading])[0] for reading in readings]
-    for budget in (64, 500, 100_000):
-        predictor.batch_pieces = budget
-        order = rng.sample(range(len(texts)), len(texts))
-        together = predictor.score([readings[index] for index in order])
-        for index, found in zip(order, together, strict=True):
-            for name in ("tags", "categories", "article"):
-                left, right = getattr(found, name), getattr(alone[index], name)
-                assert left.shape == right.shape
-                np.testing.assert_allclose(left, right, atol=1e-5, rtol=1e-5)
-            spans = [(span.start, span.end, span.type) for span in find_spans(found)]
-            assert spans == [(span.start, span.end, span.type) for span in find_spans(alone[index])]
-    assert sum(len(find_spans(scores)) for scores in alone) > 100
-
-
-def test_predictions_lie_in_the_input_in_order_with_scores_and_categories_of_the_scheme(predictor):
-    rng = random.Random("predict")
-    scheme = predictor.scheme
-    texts = [tiny.nasty_text(rng) for _ in range(300)] + [tiny.news_text(rng, sentences=6) for _ in range(10)]
-    count = 0
-    for text, prediction in zip(texts, predictor.predict(texts), strict=True):
-        assert list(prediction.spans) == sorted(prediction.spans)
-        assert tuple(prediction.categories) == scheme.category_names
-        assert all(0.0 <= score <= 1.0 for score in prediction.categories.values())
-        for span in prediction.spans:
-            assert text[span.start : span.end].strip()
-            assert span.end <= len(text)
-            assert 0.0 < span.score <= 1.0
-            assert (span.category in scheme.category_names) == (span.type in scheme.categorised_names)
-        for kind in scheme.type_names:
-            same = [span for span in prediction.spans if span.type == kind]
-            assert all(before.end <= after.start for before, after in itertools.pairwise(same))
-        count += len(prediction.spans)
-    assert count > 1000

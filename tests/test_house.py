@@ -20,10 +20,11 @@ BROUGHT = ("data/phoner/", "data/phoner-word/")
 
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"configuration", "files", "labels", "pages", "progress", "provenance"},
+    {"configuration", "cores", "files", "labels", "pages", "progress", "provenance"},
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},
+    {"networks"},
     {"predict"},
     {"checkpoint"},
     {"train", "tag"},

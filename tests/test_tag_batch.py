@@ -115,7 +115,6 @@ def test_the_answer_does_not_depend_on_how_inputs_are_grouped(tagger, monkeypatc
     assert_same(together, alone)
     monkeypatch.setattr(tagger_module, "CHUNK_DOCUMENTS", 3)
     monkeypatch.setattr(tagger_module, "CHUNK_CHARACTERS", 500)
-    monkeypatch.setattr(tagger.model.predictor, "batch_pieces", 200)
     shuffled = random.Random(1).sample(documents, len(documents))
     _, regrouped = tag(tagger, shuffled)
     assert [record["id"] for record in regrouped] == [document.id for document in shuffled]

@@ -225,7 +225,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(monkeypatch, small, fresh_folde
     seen = []
 
     def dev_scores(predictor, _):
-        seen.append({name: value.clone() for name, value in predictor.model.state_dict().items()})
+        seen.append({name: value.clone() for name, value in predictor.network.model.state_dict().items()})
         return {"dev_score": next(given)}
 
     monkeypatch.setattr(run, "dev_scores", dev_scores)

@@ -220,19 +220,15 @@ def text_encoder(folder: Path, *, segmenter: Segmenter | None = None, size: int 
 
 
 def predictor(folder: Path, scheme: LabelScheme, *, model: Any = None, **options: Any) -> Any:
-    """Applies a tiny model; `options` are those of Predictor (batch_pieces) and of `text_encoder`."""
+    """Applies a tiny model; `options` are those of TorchNetwork (precision, threads) and of `text_encoder`."""
     import torch
 
+    from hoidam.networks.pytorch import TorchNetwork
     from hoidam.predict import Predictor
 
     reading = {name: options.pop(name) for name in ("segmenter", "size", "overlap") if name in options}
-    return Predictor(
-        model or tagger(folder, scheme),
-        encoder=text_encoder(folder, **reading),
-        scheme=scheme,
-        device=torch.device("cpu"),
-        **options,
-    )
+    network = TorchNetwork(model or tagger(folder, scheme), device=torch.device("cpu"), **options)
+    return Predictor(network, encoder=text_encoder(folder, **reading), scheme=scheme)
 
 
 def joining_segmenter() -> Segmenter:

@@ -1,16 +1,17 @@
 """Model folders: everything that tagging needs, written whole, loaded strictly.
 
-A folder holds `hoidam.json` (scheme, reading, calibration, thresholds), `model.safetensors` (all weights),
-`config.json` (the encoder's shape), the tokenizer's files, and a card. It holds no pickle and no code.
+A folder holds `hoidam.json` (scheme, reading, calibration, thresholds), `model.safetensors` (all weights) or
+`model.onnx` (the network whole), `config.json` (the encoder's shape), the tokenizer's files, and a card. It holds no
+pickle and no code.
 """
 
 import json
 import platform
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,20 +21,27 @@ from hoidam.encode.pieces import PieceTable
 from hoidam.encode.prepare import loading
 from hoidam.encode.segmenters import SEGMENTER_NAMES, Segmenter, load_segmenter
 from hoidam.encode.text import TextEncoder
-from hoidam.errors import CheckpointError, DataError
+from hoidam.errors import CheckpointError, DataError, RecipeError
 from hoidam.files import file_sha256, whole_folder
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, build_encoder
+from hoidam.networks import Network
+from hoidam.networks.onnx import OnnxNetwork, write_onnx
+from hoidam.networks.pytorch import TorchNetwork, choose_device, choose_precision
 from hoidam.predict import Calibration, Prediction, Predictor, ScoreMap, Thresholds
 from hoidam.weights import Storage, pack, unpack
 
 FORMAT = 2
 SETTINGS_NAME = "hoidam.json"
 WEIGHTS_NAME = "model.safetensors"
+ONNX_NAME = "model.onnx"
 CARD_NAME = "README.md"
 
 _COPY_AGAIN = "Copy the folder again"
 _EXPORTED = "Weights"
+
+Form = Literal["float32", "float16", "int8", "onnx", "onnx-int8"]
+"""How a model folder stores its network: weights for torch, or a network for ONNX Runtime."""
 
 Value = TypeVar("Value")
 
@@ -77,8 +85,7 @@ class ModelSettings:
             segmenter_version=_typed(data["segmenter"]["version"], str),
             window_size=_typed(data["window"]["size"], int),
             window_overlap=_typed(data["window"]["overlap"], int),
-            # Models that were written before there was calibration give their scores as they are.
-            calibration=_calibration(data.get("calibration", asdict(Calibration())), scheme),
+            calibration=_calibration(data["calibration"], scheme),
             thresholds=_thresholds(data["thresholds"], scheme),
         )
 
@@ -139,16 +146,23 @@ def save_model(
 
 
 def export_model(
-    source: Path, output: Path, *, storage: Storage, scores: Mapping[str, str] | None = None, force: bool = False
+    source: Path,
+    output: Path,
+    *,
+    form: Form,
+    scores: Mapping[str, str] | None = None,
+    check: Callable[[Path], str] = lambda folder: "",
+    force: bool = False,
 ) -> None:
     """Write a model folder anew with its weights in another form, and its card with what more is known of it.
 
-    The model takes the name of its new folder. `scores` are sections for the card, Markdown by heading; those of an
-    earlier export, of other weights, go. Raises CheckpointError where `source` is not a whole model and DataError where
-    `output` is in the way; with `force` it is replaced, if it is a model's.
+    The model takes the name of its new folder. `check` is given the folder before it takes its name: what it raises
+    undoes the export, what it returns goes into the card. `scores` are sections for the card, Markdown by heading;
+    those of an earlier export, of other weights, go. Raises CheckpointError where `source` is not a whole model with
+    weights and DataError where `output` is in the way; with `force` it is replaced, if it is a model's.
     """
+    settings, hashes = read_settings(source)
     weights = read_weights(source)
-    _, hashes = read_settings(source)
     if force and output.exists() and not (output / SETTINGS_NAME).is_file():
         raise DataError(f"is no model's folder (no {SETTINGS_NAME} in it)", path=output, cure="Give another name")
     with loading("model", source=str(source), cure=_COPY_AGAIN):
@@ -156,18 +170,25 @@ def export_model(
     with whole_folder(output, force=force) as partial:
         for name in hashes.keys() - {WEIGHTS_NAME}:
             shutil.copyfile(source / name, partial / name)
-        _save_weights(partial, weights, storage=storage)
+        if form in ("float32", "float16", "int8"):
+            _save_weights(partial, weights, storage=form)
+        else:
+            network = _load_network(source, settings, attention="eager")
+            write_onnx(network, partial / ONNX_NAME, quantise=form == "onnx-int8")
         _write_record(partial, _read_record(source / SETTINGS_NAME) | {"name": output.name})
+        checked = check(partial)
         _, _, body = card.partition("\n")
-        sections = {_EXPORTED: f"Stored as {storage}."} | dict(scores or {})
+        sections = {_EXPORTED: " ".join(filter(None, [f"Stored as {form}.", checked]))} | dict(scores or {})
         title = "\n\n".join([f"# {output.name}", *filter(None, [body.strip()])])
         parts = [title, *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())]
         (partial / CARD_NAME).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """A model folder's weights by name, in float32; raises CheckpointError where it is not a whole model."""
+    """A model folder's weights by name, in float32; raises CheckpointError where they are not there, whole."""
     _, hashes = read_settings(folder)
+    if WEIGHTS_NAME not in hashes:
+        raise CheckpointError(f"{folder}: holds no weights ({WEIGHTS_NAME}). Give the model that it was made of")
     _check_files(folder, hashes)
     with loading("model", source=str(folder), cure=_COPY_AGAIN):
         return unpack(load_file(folder / WEIGHTS_NAME))
@@ -186,11 +207,19 @@ def _write_record(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def load_model(
-    folder: Path, *, device: torch.device, precision: str = "fp32", scheme: LabelScheme | None = None
+    folder: Path,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    scheme: LabelScheme | None = None,
+    threads: int | None = None,
+    network: Network | None = None,
 ) -> LoadedModel:
-    """Load a model folder for tagging.
+    """Load a model folder for tagging; what the folder holds says what runs it.
 
-    Raises CheckpointError where the folder is missing, incomplete, changed since it was written, made by another
+    A `network` that is given stands in for the folder's own, which is then not loaded. `threads` are those of a CPU, by
+    default as many as there are cores. Raises RecipeError on a device or precision that is not to be had, and
+    CheckpointError where the folder is missing, incomplete, changed since it was written, made by another
     format, in need of another segmenter, or made for another scheme than the `scheme` that the caller works with.
     """
     settings, hashes = read_settings(folder)
@@ -202,13 +231,33 @@ def load_model(
         )
     segmenter = _load_segmenter(folder, settings)
     _check_files(folder, hashes)
-    model = _load_network(folder, settings)
     tokenizer = load_tokenizer(str(folder))
     encoder = TextEncoder(PieceTable(tokenizer), segmenter, size=settings.window_size, overlap=settings.window_overlap)
-    predictor = Predictor(
-        model.to(device).eval(), encoder=encoder, scheme=settings.scheme, device=device, precision=precision
-    )
-    return LoadedModel(predictor, settings, f"{settings.name}@{hashes[WEIGHTS_NAME][:12]}")
+    if network is None:
+        load = _load_onnx if ONNX_NAME in hashes else _load_torch
+        network = load(folder, settings, device=device, precision=precision, threads=threads)
+    predictor = Predictor(network, encoder=encoder, scheme=settings.scheme)
+    stored = hashes[ONNX_NAME if ONNX_NAME in hashes else WEIGHTS_NAME]
+    return LoadedModel(predictor, settings, f"{settings.name}@{stored[:12]}")
+
+
+def _load_torch(
+    folder: Path, settings: ModelSettings, *, device: str, precision: str, threads: int | None
+) -> TorchNetwork:
+    place = choose_device(device)
+    precision = choose_precision(precision, device=place)
+    return TorchNetwork(_load_network(folder, settings), device=place, precision=precision, threads=threads)
+
+
+def _load_onnx(
+    folder: Path, settings: ModelSettings, *, device: str, precision: str, threads: int | None
+) -> OnnxNetwork:
+    if device not in ("auto", "cpu"):
+        raise RecipeError(f"device: {device!r}, and {folder} holds a network for the CPU. Use auto or cpu")
+    if precision not in ("auto", "fp32"):
+        raise RecipeError(f"precision: {precision!r}, and {folder} holds a network with its own. Use auto")
+    with loading("model", source=str(folder), cure=_COPY_AGAIN):
+        return OnnxNetwork(folder / ONNX_NAME, threads=threads)
 
 
 def read_settings(folder: Path) -> tuple[ModelSettings, dict[str, str]]:
@@ -227,7 +276,9 @@ def read_settings(folder: Path) -> tuple[ModelSettings, dict[str, str]]:
                 f"{path}: format {data['format']}, and this version of hoidam reads format {FORMAT}. "
                 "Install the version that wrote it, or train again"
             )
-        hashes = {name: _typed(hash_, str) for name, hash_ in {WEIGHTS_NAME: None, **data["sha256"]}.items()}
+        hashes = {name: _typed(hash_, str) for name, hash_ in data["sha256"].items()}
+        if len({WEIGHTS_NAME, ONNX_NAME} & hashes.keys()) != 1:
+            raise KeyError(WEIGHTS_NAME)
         return ModelSettings.from_dict(data), hashes
     except (AttributeError, KeyError, TypeError, DataError) as error:
         raise CheckpointError(f"{path}: not a model's settings ({error!r}). {_COPY_AGAIN}") from None
@@ -266,12 +317,13 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
             raise CheckpointError(f"{folder / name}: not the file that {SETTINGS_NAME} names. {_COPY_AGAIN}")
 
 
-def _load_network(folder: Path, settings: ModelSettings) -> TaggerModel:
+def _load_network(folder: Path, settings: ModelSettings, *, attention: str | None = None) -> TaggerModel:
     with loading("model", source=str(folder), cure=_COPY_AGAIN):
-        encoder = build_encoder(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, attn_implementation=attention)
+        encoder = build_encoder(config)
         model = TaggerModel(encoder, types=len(settings.scheme.types), categories=len(settings.scheme.categories))
         model.load_state_dict(unpack(load_file(folder / WEIGHTS_NAME)))
-    return model
+    return model.eval()
 
 
 def describe_hardware() -> dict[str, Any]:

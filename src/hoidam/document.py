@@ -39,22 +39,28 @@ class Article:
         return record | ({"meta": dict(self.meta)} if self.meta else {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Span:
     """A typed stretch of text, `start` to `end` (exclusive); `score` is 0 to 1 where a model gave the span.
 
-    Spans sort by start, end, type and category; the score counts neither in order nor in equality.
+    Spans sort by start, end, type and category, and are equal in these; the score counts in neither.
     """
 
     start: int
     end: int
     type: str
     category: str | None = None
-    score: float | None = field(default=None, compare=False)
+    score: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise DataError(f"offsets {self.start} to {self.end}", field="spans", cure="Need 0 <= start < end")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and self._order() == other._order()
+
+    def __hash__(self) -> int:
+        return hash(self._order())
 
     def __lt__(self, other: "Span") -> bool:
         return self._order() < other._order()
@@ -133,6 +139,30 @@ class Tagged:
             "categories": {name: round(score, 6) for name, score in self.categories.items()},
             "model": self.model,
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mention(Span):
+    """A span that knows its `text`, which is not compared either."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedText(Tagged):
+    """What a model says of a text, together with the text."""
+
+    text: str
+    spans: tuple[Mention, ...]
+
+    @classmethod
+    def of(cls, tagged: Tagged, text: str) -> "TaggedText":
+        """A text with what was found in it."""
+        spans = tuple(
+            Mention(span.start, span.end, span.type, span.category, span.score, text[span.start : span.end])
+            for span in tagged.spans
+        )
+        return cls(tagged.id, tagged.source, spans, tagged.categories, tagged.model, text)
 
 
 _ARTICLE_FIELDS = {"id": str, "text": str, "title": str, "url": str, "date": str, "source": str, "meta": dict}

@@ -50,6 +50,10 @@ class CheckpointError(HoidamError):
     """A model folder that is missing, incomplete, changed, or made for something else."""
 
 
+class WorkerError(HoidamError):
+    """A worker process that ended before its work did."""
+
+
 class MissingExtraError(HoidamError):
     """An optional package is needed and is not installed; names the `pip install` that cures it."""
 

@@ -20,6 +20,7 @@ class TaggerOutput(ModelOutput):
 
     *Shapes:* `tag_logits` [windows, words, types, 3]; `category_logits` [windows, words, categories], to be averaged
     over a span's words; `article_logits` [windows, categories], for what the window's part of the article is about.
+    There are as many words as gold has, or without gold as pieces, so that no shape depends on what is in a window.
     """
 
     loss: Tensor | None = None
@@ -62,7 +63,7 @@ class TaggerModel(nn.Module):
         """
         source = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
         hidden = self.encoder(**source, attention_mask=attention_mask).last_hidden_state
-        states, present = pool_words(hidden, piece_words)
+        states, present = pool_words(hidden, piece_words, count=piece_words.shape[1] if tags is None else tags.shape[1])
         states = self.dropout(self.norm(states.float()))
         tag_logits = self.tag_head(states).unflatten(-1, (self.types, TAG_COUNT))
         category_logits = self.category_head(states) if self.category_head is not None else None
@@ -106,13 +107,13 @@ class ArticleHead(nn.Module):
         return scores
 
 
-def pool_words(hidden: Tensor, piece_words: Tensor) -> tuple[Tensor, Tensor]:
-    """Average the pieces of each word.
+def pool_words(hidden: Tensor, piece_words: Tensor, *, count: int) -> tuple[Tensor, Tensor]:
+    """Average the pieces of each of the first `count` words.
 
-    *Shapes:* `hidden` [windows, pieces, width], `piece_words` [windows, pieces] -> states [windows, words, width] and
-    presence [windows, words], False where a window has fewer words than the longest.
+    *Shapes:* `hidden` [windows, pieces, width], `piece_words` [windows, pieces] -> states [windows, count, width] and
+    presence [windows, count], False past a window's last word.
     """
-    words = torch.arange(int(piece_words.max()) + 1, device=hidden.device)
+    words = torch.arange(count, device=hidden.device)
     membership = (piece_words[:, None, :] == words[None, :, None]).to(hidden.dtype)
     counts = membership.sum(dim=-1, keepdim=True)
     return membership @ hidden / counts.clamp(min=1), counts[..., 0] > 0

@@ -1,27 +1,24 @@
 """Articles through a model: body, normalised text, windows, scores, calibration, and what thresholds let pass."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
 from hoidam.decode import ArticleScores, WordSpan, find_spans, merge_windows, span_categories
 from hoidam.document import Annotated, Span, Tagged
-from hoidam.encode.batches import EncodedWindow, pad_batch, plan_batches
+from hoidam.encode.batches import EncodedWindow, batch_rows, pad_batch, plan_batches
 from hoidam.encode.tags import TAG_COUNT
 from hoidam.encode.text import EncodedText, TextEncoder
-from hoidam.errors import DataError, RecipeError
+from hoidam.errors import DataError
 from hoidam.evaluate.items import ALL_CATEGORIES
 from hoidam.ingest.body import find_body
 from hoidam.ingest.normalise import Normalised, normalise
 from hoidam.labels import LabelScheme
-from hoidam.model import TaggerModel
+from hoidam.networks import Network, NetworkScores
 
-BATCH_PIECES = 4096
-"""Pieces in one padded batch; past this, larger batches are no faster on a CPU."""
 _LEAST_SCORE = 1e-12
 """Scores closer to 0 or 1 count as so close, so that their odds are finite."""
 
@@ -146,24 +143,16 @@ class Prediction:
 
 
 class Predictor:
-    """Applies a model to texts; batches run over the windows of all texts given together."""
+    """Applies a network to texts; batches run over the windows of all texts given together.
 
-    def __init__(
-        self,
-        model: TaggerModel,
-        *,
-        encoder: TextEncoder,
-        scheme: LabelScheme,
-        device: torch.device,
-        precision: str = "fp32",
-        batch_pieces: int = BATCH_PIECES,
-    ) -> None:
-        self.model = model
+    It keeps no state: many threads may call it at once.
+    """
+
+    def __init__(self, network: Network, *, encoder: TextEncoder, scheme: LabelScheme) -> None:
+        self.network = network
         self.encoder = encoder
         self.scheme = scheme
-        self.device = device
-        self.precision = precision
-        self.batch_pieces = batch_pieces
+        self._threads = ThreadPoolExecutor(network.threads, thread_name_prefix="network")
 
     def predict(
         self, texts: Sequence[str], *, bodies: Sequence[tuple[int, int] | None] | None = None
@@ -180,37 +169,29 @@ class Predictor:
         normalised = normalise(text[start:end])
         return Reading(start, end - start, normalised, self.encoder.encode(normalised.text))
 
-    @torch.inference_mode()
     def score(self, texts: Sequence[EncodedText]) -> list[ArticleScores]:
         """The network's scores for each text, in the order given."""
         windows = [window for text in texts for window in text.encoded]
-        rows: list[_WindowScores | None] = [None] * len(windows)
-        training = self.model.training
-        self.model.eval()
-        for batch in plan_batches([len(window.ids) for window in windows], budget=self.batch_pieces):
-            for index, row in zip(batch, self._forward([windows[index] for index in batch]), strict=True):
-                rows[index] = row
-        self.model.train(training)
-        found = iter(row for row in rows if row is not None)
-        return [self._merge(text, [next(found) for _ in text.windows]) for text in texts]
+        plan = list(plan_batches([len(window.ids) for window in windows], budget=self.network.batch_pieces))
+        rows: dict[int, NetworkScores] = {}
+        batches = [[windows[index] for index in batch] for batch in plan]
+        for batch, scores in zip(plan, self._threads.map(self._forward, batches), strict=True):
+            rows.update(zip(batch, scores, strict=True))
+        places = iter(range(len(windows)))
+        return [self._merge(text, [rows[next(places)] for _ in text.windows]) for text in texts]
 
-    def _forward(self, windows: Sequence[EncodedWindow]) -> Iterator["_WindowScores"]:
-        batch = pad_batch(windows, pad_id=self.encoder.pieces.pad_id)
-        with autocast(self.device, self.precision):
-            output = self.model(
-                input_ids=torch.from_numpy(batch.input_ids).to(self.device),
-                attention_mask=torch.from_numpy(batch.attention_mask).to(self.device),
-                piece_words=torch.from_numpy(batch.piece_words).to(self.device),
-            )
-        tags = output.tag_logits.float().cpu().numpy()
-        empty = np.zeros((*tags.shape[:2], 0), dtype=np.float32)
-        categories = empty if output.category_logits is None else output.category_logits.float().cpu().numpy()
-        article = empty[:, 0] if output.article_logits is None else output.article_logits.float().cpu().numpy()
-        for row, window in enumerate(windows):
-            words = window.word_count
-            yield _WindowScores(tags[row, :words], categories[row, :words], article[row])
+    def _forward(self, windows: Sequence[EncodedWindow]) -> list[NetworkScores]:
+        """Scores of windows of one padded length, each for its own words alone."""
+        rows = batch_rows(len(windows[0].ids), budget=self.network.batch_pieces)
+        # A batch that is not full is filled up: its shape is then that of every batch of its length.
+        filled = [*windows, *[windows[0]] * (rows - len(windows))]
+        scores = self.network.score(pad_batch(filled, pad_id=self.encoder.pieces.pad_id))
+        return [
+            NetworkScores(scores.tags[row, :words], scores.categories[row, :words], scores.article[row])
+            for row, words in enumerate(window.word_count for window in windows)
+        ]
 
-    def _merge(self, text: EncodedText, rows: Sequence["_WindowScores"]) -> ArticleScores:
+    def _merge(self, text: EncodedText, rows: Sequence[NetworkScores]) -> ArticleScores:
         if not rows:
             categories = len(self.scheme.categories)
             return ArticleScores(
@@ -247,29 +228,3 @@ def logit(score: float) -> float:
     """The log of a score's odds, finite for 0 and 1 too."""
     kept = min(max(score, _LEAST_SCORE), 1 - _LEAST_SCORE)
     return math.log(kept) - math.log1p(-kept)
-
-
-@dataclass(frozen=True, slots=True)
-class _WindowScores:
-    tags: np.ndarray
-    categories: np.ndarray
-    article: np.ndarray
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU where there is one; raises RecipeError on a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError):
-        raise RecipeError(f"device: {name!r} is not on this machine. Use auto, cpu or cuda") from None
-    return device
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Mixed precision for a block: `bf16`, `fp16`, or `fp32` for none."""
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from hoidam.encode.windows import Window
+
+LENGTH_STEP = 16
+"""Padded lengths are multiples of it: what matrix units read fast, and few enough that windows meet their like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,24 @@ class Batch:
     """Padded windows.
 
     *Shapes:* `input_ids`, `attention_mask` and `piece_words` [windows, pieces], the last -1 at specials and padding.
-    `word_count` is the largest number of words of a window.
     """
 
     input_ids: np.ndarray
     attention_mask: np.ndarray
     piece_words: np.ndarray
-    word_count: int
 
 
-def pad_batch(windows: Sequence[EncodedWindow], *, pad_id: int) -> Batch:
-    """Pad windows to the longest of them; an encoder's position numbers may depend on `pad_id`, so it is never guessed.
+def padded_length(pieces: int, *, step: int = LENGTH_STEP) -> int:
+    """The length that a window of so many pieces is padded to at least."""
+    return -(-pieces // step) * step
 
-    Lengths are rounded up to a multiple of 8, which matrix units read faster.
+
+def pad_batch(windows: Sequence[EncodedWindow], *, pad_id: int, step: int = LENGTH_STEP) -> Batch:
+    """Pad windows to the length of the longest, rounded up to a multiple of `step`.
+
+    An encoder's position numbers may depend on `pad_id`, so it is never guessed.
     """
-    shape = (len(windows), _padded(max(len(window.ids) for window in windows)))
+    shape = (len(windows), padded_length(max(len(window.ids) for window in windows), step=step))
     input_ids = np.full(shape, pad_id, dtype=np.int64)
     attention_mask = np.zeros(shape, dtype=np.int64)
     piece_words = np.full(shape, -1, dtype=np.int64)
@@ -60,24 +67,20 @@ def pad_batch(windows: Sequence[EncodedWindow], *, pad_id: int) -> Batch:
         input_ids[row, : len(window.ids)] = window.ids
         attention_mask[row, : len(window.ids)] = 1
         piece_words[row, : len(window.ids)] = window.piece_words
-    return Batch(input_ids, attention_mask, piece_words, max(window.word_count for window in windows))
-
-
-def _padded(length: int) -> int:
-    return -(-length // 8) * 8
+    return Batch(input_ids, attention_mask, piece_words)
 
 
 def plan_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
-    """Group items of like length so that each padded batch holds at most `budget` pieces; yields lists of indices.
+    """Group items of one padded length, at most `batch_rows` of them; yields lists of indices.
 
-    An item that is longer than the budget is a batch of its own. Longest first, so that memory peaks at the start; ties
-    keep their order, so the plan is deterministic.
+    Longest first, so that memory peaks at the start; within a length in their order, so the plan is deterministic.
     """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        if batch and (len(batch) + 1) * _padded(lengths[batch[0]]) > budget:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    longest_first = sorted(range(len(lengths)), key=lambda index: -padded_length(lengths[index]))
+    for length, group in groupby(longest_first, key=lambda index: padded_length(lengths[index])):
+        rows, indices = batch_rows(length, budget=budget), list(group)
+        yield from (indices[start : start + rows] for start in range(0, len(indices), rows))
+
+
+def batch_rows(pieces: int, *, budget: int) -> int:
+    """Windows of so many pieces in a batch of about `budget` pieces as padded, at least one."""
+    return max(1, round(budget / padded_length(pieces)))

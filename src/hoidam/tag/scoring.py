@@ -3,18 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import hoidam
 from hoidam.document import Annotated, Span, Tagged, read_tagged
-from hoidam.errors import DataError
-from hoidam.evaluate import Benchmark, Candidates, GoldSet, Sources, make_report
+from hoidam.errors import CheckpointError, DataError
+from hoidam.evaluate import Benchmark, Candidates, GoldSet, Measure, Sources, make_report, score
 from hoidam.files import file_sha256, read_json_lines
 from hoidam.labels import LabelScheme
 from hoidam.provenance import command, commit
 
 if TYPE_CHECKING:
     from hoidam.predict import Prediction
+
+LARGEST_LOSS = 0.002
+"""Mean F1 over span types (strict) and article categories that a model may lose when it is stored in another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ def score_files(
     model: Path | None,
     tagged: Path | None,
     device: str = "auto",
+    precision: str = "fp32",
     seen_in: Sequence[Path] = (),
     show_errors: bool = False,
 ) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def score_files(
         sources = sources.sources
     facts["data_sha256"] = {str(path): file_sha256(path) for path in dict.fromkeys((*sources.files, *seen_in))}
     if model is not None:
-        found = _tag(wanted.gold, model=model, device=device, scheme=wanted.scheme)
+        found = _tag(wanted.gold, model=model, device=device, precision=precision, scheme=wanted.scheme)
     elif tagged is not None:
         found = _read(wanted, tagged)
     else:
@@ -65,12 +70,36 @@ def score_files(
     ).to_dict(facts=facts | dict(found.facts))
 
 
-def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, scheme: LabelScheme) -> _Found:
+def refuse_losses(sources: Sources | Benchmark, *, model: Path, exported: Path) -> str:
+    """Score two forms of a model and give a sentence on both.
+
+    Raises CheckpointError where the exported one loses more than LARGEST_LOSS of their mean.
+    """
+    wanted = sources.read()
+    before, after = (_f1(wanted, model=folder) for folder in (model, exported))
+    found = ", ".join(f"{name} {before[name]:.4f} -> {after[name]:.4f}" for name in before)
+    if fmean(before.values()) - fmean(after.values()) > LARGEST_LOSS:
+        raise CheckpointError(
+            f"{model}: loses more than {LARGEST_LOSS} of mean F1 in this form ({found}), so nothing was written. "
+            "Choose another --format"
+        )
+    return f"F1 on {len(wanted.gold)} articles: {found}."
+
+
+def _f1(wanted: GoldSet, *, model: Path) -> dict[str, float]:
+    predictions = _tag(wanted.gold, model=model, device="cpu", precision="fp32", scheme=wanted.scheme).predictions
+    scores = score(wanted.gold, predictions=predictions, scheme=wanted.scheme)
+    found = {name: counts.ratios.f1 or 0.0 for name, counts in scores.table(Measure.STRICT).rows.items()}
+    if wanted.scheme.categories:
+        found["categories"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
+    return found
+
+
+def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, precision: str, scheme: LabelScheme) -> _Found:
     # torch is loaded for a model alone: a file that was tagged before is scored without it.
     from hoidam.checkpoint import describe_hardware, load_model
-    from hoidam.predict import choose_device
 
-    loaded = load_model(model, device=choose_device(device), scheme=scheme)
+    loaded = load_model(model, device=device, precision=precision, scheme=scheme)
 
     def tagged(predictions: "Sequence[Prediction]") -> list[Tagged]:
         return [
@@ -82,7 +111,11 @@ def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, scheme: Label
     predictions = loaded.predictor.predict([annotated.article.text for annotated in wanted])
     return _Found(
         predictions=tagged([settings.decide(found) for found in predictions]),
-        facts={"model": loaded.identity, "hardware": describe_hardware()},
+        facts={
+            "model": loaded.identity,
+            "network": loaded.predictor.network.description,
+            "hardware": describe_hardware(),
+        },
         candidates=Candidates(
             raw=tagged(predictions),
             calibrated=tagged([found.calibrated(settings.calibration) for found in predictions]),

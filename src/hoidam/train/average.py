@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hoidam.checkpoint import read_weights
 from hoidam.errors import RecipeError
-from hoidam.predict import choose_device
+from hoidam.networks.pytorch import choose_device
 from hoidam.provenance import command, commit
 from hoidam.train.corpus import read_corpus
 from hoidam.train.loop import DEV_SCORE
@@ -45,7 +45,7 @@ def average(runs: Sequence[Path], *, folder: Path, device: str = "auto") -> Path
         "recipe": recipe.to_dict(),
         "averaged_seeds": [known["recipe"]["seed"] for known in provenances],
         "seconds": round(sum(known["seconds"] for known in provenances), 1),
-        "best_dev_score": dev_scores(setup.predictor, corpus)[DEV_SCORE],
+        "best_dev_score": dev_scores(setup.predictor(), corpus)[DEV_SCORE],
     }
     return write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=[])
 

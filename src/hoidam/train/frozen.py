@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from hoidam.encode.batches import EncodedWindow, pad_batch, plan_batches
 from hoidam.errors import RecipeError
-from hoidam.predict import BATCH_PIECES, autocast
+from hoidam.networks.pytorch import autocast
+
+_BATCH_PIECES = 4096
 
 
 class _Passed(nn.Module):
@@ -53,7 +55,7 @@ def lower_states(
     windows = [EncodedWindow(tuple(row["ids"]), tuple(row["piece_words"])) for row in features]
     lower.eval()
     states: list[np.ndarray] = [np.empty(0)] * len(windows)
-    for indices in plan_batches([len(window.ids) for window in windows], budget=BATCH_PIECES):
+    for indices in plan_batches([len(window.ids) for window in windows], budget=_BATCH_PIECES):
         batch = pad_batch([windows[index] for index in indices], pad_id=pad_id)
         with autocast(device, precision):
             output = lower(

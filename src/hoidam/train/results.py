@@ -52,8 +52,7 @@ def write_results(
     curves: Sequence[Mapping[str, float]],
 ) -> Path:
     """Calibrate, choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
-    predictor = setup.predictor
-    predictor.precision = "fp32"
+    predictor = setup.predictor(precision="fp32")
     predictions = predict_dev(predictor, corpus)
     raw = _tagged(corpus, predictions)
     calibration = fit_calibration(corpus.dev, candidates=raw, scheme=corpus.scheme)

@@ -15,7 +15,7 @@ from datasets import Dataset
 import hoidam
 from hoidam.checkpoint import describe_hardware
 from hoidam.errors import RecipeError
-from hoidam.predict import choose_device
+from hoidam.networks.pytorch import choose_device
 from hoidam.provenance import command, commit, versions
 from hoidam.train.corpus import Corpus, read_corpus
 from hoidam.train.features import make_features
@@ -48,7 +48,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         recipe=recipe,
         features=features,
         collator=collator,
-        dev_scorer=lambda: dev_scores(setup.predictor, corpus),
+        dev_scorer=lambda: dev_scores(setup.predictor(), corpus),
         folder=folder,
         device=place,
         precision=setup.precision,

@@ -1,5 +1,6 @@
 """What a run trains with: the network on its device, how it reads, and the part of it that learns."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,39 +9,42 @@ from datasets import Dataset
 from transformers import set_seed
 
 from hoidam.checkpoint import ModelSettings, load_tokenizer
-from hoidam.encode.batches import encode_window, pad_batch
+from hoidam.encode.batches import padded_length
 from hoidam.encode.pieces import PieceTable
 from hoidam.encode.segmenters import load_segmenter
 from hoidam.encode.text import TextEncoder
-from hoidam.encode.windows import Window
 from hoidam.errors import RecipeError
 from hoidam.labels import LabelScheme
 from hoidam.model import TaggerModel, load_encoder
+from hoidam.networks.pytorch import TorchNetwork, choose_precision
 from hoidam.predict import Calibration, Predictor, Thresholds
 from hoidam.train.features import Collator
 from hoidam.train.frozen import lower_states, split_encoder
 from hoidam.train.recipe import Recipe
 
 _HEAD_SEED = 0
+_SPECIALS = 2
+"""The pieces that begin and end a window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A recipe's parts, loaded and put together; `predictor` applies `model` as it is at that moment."""
+    """A recipe's parts, loaded and put together."""
 
     recipe: Recipe
     tokenizer: Any
     encoder: TextEncoder
     model: TaggerModel
-    predictor: Predictor
+    scheme: LabelScheme
+    device: torch.device
+    precision: str
 
-    @property
-    def device(self) -> torch.device:
-        return self.predictor.device
-
-    @property
-    def precision(self) -> str:
-        return self.predictor.precision
+    def predictor(self, *, precision: str | None = None) -> Predictor:
+        """Applies the model as it is now: a copy, so that what training does to it is none of tagging's business."""
+        # Over its own encoder, so that nothing is copied that the trainer has laid around the model.
+        copied = copy.deepcopy(self.model.with_encoder(self.model.encoder))
+        network = TorchNetwork(copied, device=self.device, precision=precision or self.precision)
+        return Predictor(network, encoder=self.encoder, scheme=self.scheme)
 
     def trained_part(self, features: Dataset) -> tuple[TaggerModel, Collator]:
         """The model that the trainer sees: all of it, or, with frozen layers, heads and upper layers on kept states."""
@@ -55,7 +59,7 @@ class Setup:
         """What the model folder says of itself."""
         return ModelSettings(
             name=self.recipe.name,
-            scheme=self.predictor.scheme,
+            scheme=self.scheme,
             segmenter=self.encoder.segmenter.name,
             segmenter_version=self.encoder.segmenter.version,
             window_size=self.encoder.size,
@@ -92,19 +96,7 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     types, categories = len(scheme.types), len(scheme.categories)
     model = TaggerModel(network, types=types, categories=categories, dropout=recipe.training.dropout).to(device)
     set_seed(recipe.seed)
-    predictor = Predictor(model, encoder=encoder, scheme=scheme, device=device, precision=precision)
-    return Setup(recipe, tokenizer, encoder, model, predictor)
-
-
-def choose_precision(wanted: str, *, device: torch.device) -> str:
-    """`auto` is bf16 where the hardware multiplies in it, else fp32; raises RecipeError on fp16 without a GPU."""
-    if wanted == "fp16" and device.type == "cpu":
-        raise RecipeError("training.precision: fp16 needs a GPU. Use auto, bf16 or fp32")
-    if wanted != "auto":
-        return wanted
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+    return Setup(recipe, tokenizer, encoder, model, scheme, device, precision)
 
 
 def _check_window(encoder: TextEncoder, network: Any) -> None:
@@ -114,17 +106,10 @@ def _check_window(encoder: TextEncoder, network: Any) -> None:
         return
     # RoBERTa and its kin number positions from their padding position on.
     positions = table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-    length = _padded_length(encoder.size, encoder.pieces)
+    length = padded_length(encoder.size + _SPECIALS)
     if length > positions:
-        largest = next(size for size in range(positions, 0, -1) if _padded_length(size, encoder.pieces) <= positions)
+        largest = next(size for size in range(positions, 0, -1) if padded_length(size + _SPECIALS) <= positions)
         raise RecipeError(
             f"window.size: {encoder.size} pieces make {length} with specials and padding, and the encoder has "
             f"{positions} positions. Use {largest} or fewer"
         )
-
-
-def _padded_length(size: int, pieces: PieceTable) -> int:
-    """Pieces of a window of `size` as the network gets it."""
-    window = encode_window([(0,)] * size, Window(0, size, 0, size), first_id=pieces.first_id, last_id=pieces.last_id)
-    length: int = pad_batch([window], pad_id=pieces.pad_id).input_ids.shape[1]
-    return length
