@@ -434,7 +434,8 @@ def test_a_model_is_scored_as_its_tagged_file_is(command, place, corpus, model_f
     assert outcome.code == 0
     assert "macro" in outcome.out
     assert files(place) == [f"by-model/{name}" for name in ("errors.csv", "report.html", "report.json", "report.md")]
-    command("tag", corpus.articles("dev"), "--model", model_folder, "--output", "dev.jsonl", "--device", "cpu")
+    exactly = ("--device", "cpu", "--precision", "fp32")
+    command("tag", corpus.articles("dev"), "--model", model_folder, "--output", "dev.jsonl", *exactly)
     assert command(*scored(corpus, *labels, "--tagged", "dev.jsonl", "--report", "by-file")).code == 0
     by_model, by_file = (read_report(place / name / "report.json") for name in ("by-model", "by-file"))
     assert by_model["measures"] == by_file["measures"]
