@@ -53,8 +53,8 @@ class OnnxNetwork:
 def write_onnx(model: "TaggerModel", path: Path, *, quantise: bool) -> None:
     """Write a model in eval mode as one ONNX file; with `quantise`, its matrices and their products in 8-bit integers.
 
-    Weights are quantised by channel, and what they are multiplied with as it comes (dynamically), so that no articles
-    are needed. Raises MissingExtraError without the packages of the extra.
+    Weights are quantised by channel, what they are multiplied with as it comes (dynamically): no articles are needed.
+    Raises MissingExtraError without the packages of the extra.
     """
     try:
         import onnx

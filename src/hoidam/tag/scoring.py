@@ -43,8 +43,9 @@ def score_files(
 ) -> dict[str, Any]:
     """Score a model, or a file that was tagged before, as a report in plain data.
 
-    `seen_in` are gold files whose mentions count as seen. Raises DataError on files that do not fit together or are not
-    as a benchmark froze them, and CheckpointError on a model of another scheme.
+    In fp32 unless told otherwise: what bf16 gives depends on the processor, and a published score should not. `seen_in`
+    are gold files whose mentions count as seen. Raises DataError on files that do not fit together or are not as a
+    benchmark froze them, and CheckpointError on a model of another scheme.
     """
     wanted, seen = sources.read(), _mentions(seen_in)
     facts: dict[str, Any] = {"command": command(), "hoidam": hoidam.__version__, "commit": commit()}
