@@ -24,6 +24,7 @@ LEVELS: list[set[str]] = [
     {"predict"},
     {"checkpoint"},
     {"train", "tag"},
+    {"serve"},
     {"cli"},
 ]
 

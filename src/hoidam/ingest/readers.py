@@ -22,7 +22,7 @@ from hoidam.errors import DataError
 from hoidam.files import parse_json_line, read_text
 from hoidam.ingest.discover import KINDS, STDIN, Failure, Found, discover, name_files, printable, unreadable
 
-__all__ = ["Columns", "Document", "Failure", "Found", "Item", "discover", "read_found", "read_inputs"]
+__all__ = ["Columns", "Document", "Failure", "Found", "Item", "discover", "read_found", "read_inputs", "read_record"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _VISIBLE = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
@@ -107,6 +107,11 @@ def read_found(
             else _read_file(path, names[path], columns)
         )
     )
+
+
+def read_record(record: Mapping[str, Any], *, name: str, place: str) -> Item:
+    """A record that comes from no file, read as a line of JSON lines is; `name` is its id if it has none itself."""
+    return _record(lambda: record, name, place, Columns())
 
 
 def _unique(items: Iterable[Item]) -> Iterator[Item]:
