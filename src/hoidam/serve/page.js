@@ -64,9 +64,10 @@
     const button = item.appendChild(make("button", "row"));
     button.type = "button";
     button.dataset.at = at;
-    button.append(make("bdi", "tag", span.type), make("bdi", "surface", span.text.replace(/\s+/g, " ")));
-    if (span.category) button.append(make("bdi", "pill", span.category));
-    button.append(make("span", "count", span.score.toFixed(2)));
+    const surface = make("span", "surface");
+    surface.append(make("bdi", "", span.text.replace(/\s+/g, " ")));
+    if (span.category) surface.append(" ", make("bdi", "pill", span.category));
+    button.append(make("bdi", "tag", span.type), surface, make("span", "count", span.score.toFixed(2)));
     colour(button, span.type, span.category, palette);
     return item;
   }
