@@ -61,15 +61,15 @@ class Browser:
         self._unread = b""
         self.pages: dict[str, Page] = {}
 
-    def open(self, path: Path, *, fragment: str = "", **looks: Any) -> "Page":
-        """Load a file in a tab of its own, until its load event; `looks` as `Page.look` takes them."""
+    def open(self, place: Path | str, *, fragment: str = "", **looks: Any) -> "Page":
+        """Load a file or an address in a tab of its own, until its load event; `looks` as `Page.look` takes them."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = self.pages[session] = Page(self, session, target)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
         page.look(**looks)
-        page.call("Page.navigate", url=path.as_uri() + fragment)
+        page.call("Page.navigate", url=(place if isinstance(place, str) else place.as_uri()) + fragment)
         self.wait(lambda: page.loaded)
         return page
 

@@ -18,6 +18,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import generated
 import tiny
 from browser import CHROMIUM, Browser
+from service import Service
 
 from hoidam.labels import LabelScheme
 
@@ -96,6 +97,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     running = Browser(tmp_path_factory.mktemp("browser") / "profile")
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def service(model_folder: Path) -> Iterator[Service]:
+    """A running `hoidam serve` with narrow limits on what one request holds."""
+    running = Service(model_folder, "--max-body", 60_000, "--max-characters", 5000, "--max-articles", 8)
+    yield running
+    assert running.stop() == 0
 
 
 @dataclass(frozen=True, slots=True)

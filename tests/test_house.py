@@ -28,6 +28,7 @@ LEVELS: list[set[str]] = [
     {"predict"},
     {"checkpoint"},
     {"train", "tag"},
+    {"serve"},
     {"cli"},
 ]
 

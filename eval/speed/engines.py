@@ -124,7 +124,7 @@ class ServedEngine:
 
     def _send(self, document: Document) -> int:
         """Have one article tagged; raises OSError where the server refuses it."""
-        self._ask("/tag", {"articles": [{"id": document.id, "text": document.text}]})
+        self._ask("/tag", {"id": document.id, "text": document.text})
         return 1
 
     def _ask(self, route: str, content: Any = None) -> bytes:

@@ -486,6 +486,43 @@ def view(
 
 
 @app.command()
+def serve(
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The model folder; by default the one that the nearest pyproject.toml names."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    device: Device = "auto",
+    max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request.")] = 10_000_000,
+    max_characters: Annotated[int, typer.Option(min=1, help="Code points of an article.")] = 100_000,
+    max_articles: Annotated[int, typer.Option(min=1, help="Articles of a request.")] = 64,
+    max_waiting: Annotated[int, typer.Option(min=1, help="Articles that wait; beyond it, 503.")] = 512,
+    max_requests: Annotated[int, typer.Option(min=1, help="Requests at once; beyond it, 429.")] = 128,
+) -> None:
+    """Tag over HTTP, with a page to paste an article into; SIGTERM ends it in order."""
+    from hoidam.configuration import find_model
+    from hoidam.errors import MissingExtraError
+    from hoidam.serve.limits import Limits
+
+    try:
+        from hoidam.serve.run import run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), extra="serve", purpose="`hoidam serve`") from None
+    from hoidam.tag.tagger import Tagger
+
+    limits = Limits(
+        body_bytes=max_body,
+        characters=max_characters,
+        articles=max_articles,
+        waiting=max_waiting,
+        requests=max_requests,
+    )
+    tagger = Tagger.load(model or find_model(Path()), device=device)
+    run(tagger, host=host, port=port, limits=limits, on_listen=lambda address: _say(f"hoidam: {address}"))
+
+
+@app.command()
 def ingest(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, folders, globs, or -.")],
     output: Annotated[Path, typer.Option(help="The .jsonl file of articles to write.")],

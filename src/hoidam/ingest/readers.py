@@ -28,7 +28,18 @@ from hoidam.ingest.discover import KINDS, STDIN, Failure, Found, discover, form,
 from hoidam.ingest.seen import Seen
 from hoidam.ingest.unpack import open_unpacked
 
-__all__ = ["Columns", "Document", "Duplicate", "Failure", "Found", "Item", "discover", "read_found", "read_inputs"]
+__all__ = [
+    "Columns",
+    "Document",
+    "Duplicate",
+    "Failure",
+    "Found",
+    "Item",
+    "discover",
+    "read_found",
+    "read_inputs",
+    "read_record",
+]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _VISIBLE = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
@@ -135,6 +146,11 @@ def _compare(document: Document, seen: Seen, *, deduplicate: bool) -> Item:
         if original is not None:
             return Duplicate(document.id, document.source, original)
     return document
+
+
+def read_record(record: Mapping[str, Any], *, name: str, place: str) -> Item:
+    """A record that comes from no file, read as a line of JSON lines is; `name` is its id if it has none itself."""
+    return _record(lambda: record, name, place, Columns())
 
 
 def _read_file(path: Path, name: str, columns: Columns) -> Iterator[Item]:

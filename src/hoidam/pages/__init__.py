@@ -1,7 +1,8 @@
 """What every HTML page of the project shares: escaping, data and scripts that cannot break out, style.
 
-A page is one file that fetches nothing. Its template stands beside the module that fills it and includes `base.css`
-and `base.js` from here, so that a colour, a focus ring or a rule of search is the same on all pages.
+A page is one file that fetches nothing. Its template stands beside the module that fills it and includes `base.css`,
+`base.js` and, where texts are marked, `marks.css` from here, so that a colour, a focus ring, a mark or a rule of search
+is the same on all pages.
 """
 
 import base64

@@ -68,7 +68,7 @@ def _tag_into(stream: IO[str], items: Iterable[Item], tagger: "Tagger", on_item:
     counts: Counter[str] = Counter()
     writer = JsonLinesWriter(stream)
     for result in tagger.tag(items):
-        record = _record(result, model=tagger.model.identity)
+        record = to_record(result, model=tagger.model.identity)
         _count(record, counts)
         if not isinstance(result, Failure):
             writer.write(record)
@@ -83,7 +83,7 @@ def _fill(journal: Journal, items: Iterable[Item], tagger: "Tagger", on_item: On
         on_item(None)
     with journal.appending() as add:
         for result in tagger.tag(items):
-            add(_record(result, model=tagger.model.identity))
+            add(to_record(result, model=tagger.model.identity))
             on_item(_failure(result))
 
 
@@ -105,8 +105,8 @@ def _make_output(journal: Journal) -> Summary:
     return _summary(counts, errors=errors_path(journal.output))
 
 
-def _record(result: "tuple[Document, Tagged] | Failure | Duplicate", *, model: str) -> dict[str, Any]:
-    """What is kept of an item: told apart by `error` in that of a failure and `duplicate_of` in that of a copy."""
+def to_record(result: "tuple[Document, Tagged] | Failure | Duplicate", *, model: str) -> dict[str, Any]:
+    """What files hold of an item: told apart by `error` in that of a failure and `duplicate_of` in that of a copy."""
     match result:
         case Failure():
             return dict(result.to_dict())

@@ -1,0 +1,1 @@
+"""Tagging over HTTP: a service for programs, and a page for a person."""
