@@ -20,8 +20,9 @@ from hoidam.errors import HoidamError
 if TYPE_CHECKING:
     from hoidam.document import Annotated as Gold
     from hoidam.evaluate import Benchmark, Floor, Sources
-    from hoidam.ingest.readers import Failure
+    from hoidam.ingest.readers import Columns, Failure
     from hoidam.labels import LabelScheme
+    from hoidam.tag.cluster import Cluster
 
 FAILED, SOME_FAILED = 1, 3
 
@@ -290,26 +291,69 @@ def tag(
         typer.Option(help="The model folder; by default the one that the nearest pyproject.toml names."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="A .jsonl, .csv or .parquet file; without it JSON lines go to standard output.")
+        str | None,
+        typer.Option(
+            help="A .jsonl, .csv or .parquet file; without it JSON lines go to standard output. "
+            "With --engine ray a folder or the URI of one, such as s3://bucket/tagged."
+        ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped; start where there is none.")
+    ] = False,
     force: Force = False,
     device: Device = "auto",
     text_column: TextColumn = "text",
     id_column: IdColumn = "id",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="This machine, or a Ray cluster, which takes .jsonl and .parquet.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="The Ray cluster; by default RAY_ADDRESS, or one on this machine.")
+    ] = None,
+    actors: Annotated[
+        int | None, typer.Option(min=1, help="Ray actors, each with a model; by default as many as find room.")
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus-per-actor", min=1, help="Cores of a Ray actor; 1 by default.")
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option("--gpus-per-actor", min=0, help="GPUs of a Ray actor, such as 1 or 0.5.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Articles that a Ray actor tags together.")] = None,
 ) -> None:
     """Tag articles: spans with scores on the input's own offsets, and the article's categories."""
+    if engine == "ray":
+        from hoidam.ingest.readers import Columns
+        from hoidam.tag.cluster import Cluster
+
+        _tag_on_cluster(
+            inputs,
+            model,
+            output,
+            cluster=Cluster(address, actors, cpus or 1, gpus or 0),
+            columns=Columns(text_column, id_column),
+            batch=batch,
+            resume=resume,
+            force=force,
+        )
+        return
+    if any((address, actors, cpus, gpus, batch, resume)):
+        raise typer.BadParameter(
+            "--address, --actors, --cpus-per-actor, --gpus-per-actor, --batch and --resume need --engine ray"
+        )
     from hoidam.configuration import find_model
     from hoidam.ingest.readers import Columns, discover, read_found
     from hoidam.tag.writers import check_output
 
     found = discover(inputs)
-    if output is not None:
-        check_output(output, inputs=found.files, force=force)
+    target = None if output is None else Path(output)
+    if target is not None:
+        check_output(target, inputs=found.files, force=force)
     from hoidam.tag.batch import tag_items
     from hoidam.tag.tagger import Tagger
 
     tagger = Tagger.load(model or find_model(Path()), device=device)
-    with _progress("tagging", bar=output is not None or not sys.stdout.isatty()) as step:
+    with _progress("tagging", bar=target is not None or not sys.stdout.isatty()) as step:
 
         def on_item(failure: "Failure | None") -> None:
             step()
@@ -319,7 +363,7 @@ def tag(
         summary = tag_items(
             read_found(found, columns=Columns(text_column, id_column)),
             tagger=tagger,
-            output=output,
+            output=target,
             stream=sys.stdout,
             force=force,
             on_item=on_item,
@@ -328,6 +372,45 @@ def tag(
     failed = f"; {summary.failed} failed" + (f", listed in {summary.errors}" if summary.errors else "")
     _say(f"{summary.tagged} articles tagged, {summary.spans} spans{failed if summary.failed else ''}{passed}")
     if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _tag_on_cluster(
+    inputs: list[str],
+    model: Path | None,
+    output: str | None,
+    *,
+    cluster: "Cluster",
+    columns: "Columns",
+    batch: int | None,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Tag with Ray, and close as `tag` does."""
+    if output is None:
+        raise typer.BadParameter("--engine ray needs --output, a folder or the URI of one")
+    from hoidam.configuration import find_model
+    from hoidam.tag.cluster import tag_on_cluster
+    from hoidam.tag.parts import PartFolder
+
+    if resume and not force and PartFolder(output).is_whole():
+        _say(f"{output}: is there already, whole. --force makes it anew")
+        return
+    with contextlib.ExitStack() as stack:
+        done = tag_on_cluster(
+            inputs,
+            model=model or find_model(Path()),
+            output=output,
+            cluster=cluster,
+            columns=columns,
+            batch=batch,
+            resume=resume,
+            force=force,
+            on_begin=lambda shards: stack.enter_context(_progress("tagging shards", total=shards)),
+        )
+    failed = f"; {done.failed} failed, listed in {output}/errors" if done.failed else ""
+    _say(f"{done.articles} articles tagged, {done.spans} spans, {len(done.parts)} parts{failed}")
+    if done.failed:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -591,10 +674,10 @@ def _read_gold(gold: list[Path], articles: list[Path], labels: Path | None) -> "
     return annotated, scheme
 
 
-def _progress(what: str, *, bar: bool) -> Any:
+def _progress(what: str, *, total: int | None = None, bar: bool = True) -> Any:
     from hoidam.progress import progress
 
-    return progress(what, bar=bar)
+    return progress(what, total=total, bar=bar)
 
 
 def _print_report_table(path: Path, *, title: str) -> None:

@@ -38,6 +38,10 @@ class DataError(HoidamError):
         )
 
 
+class UnreachableError(DataError):
+    """A file that the system did not let us read; another attempt may succeed."""
+
+
 class RecipeError(HoidamError):
     """A training recipe with unknown, missing or wrong settings; lists all of them."""
 
@@ -48,6 +52,10 @@ class AlignmentError(HoidamError):
 
 class CheckpointError(HoidamError):
     """A model folder that is missing, incomplete, changed, or made for something else."""
+
+
+class WorkerError(HoidamError):
+    """A worker process that ended before its work did."""
 
 
 class MissingExtraError(HoidamError):

@@ -29,9 +29,9 @@ class Tagger:
         """Tag texts; ids count from 0, and offsets are code points of each text as it was given."""
         return self._tag([Document(str(index), text, "") for index, text in enumerate(texts)])
 
-    def tag(self, items: Iterable[Item]) -> Iterator[tuple[Document, Tagged] | Failure]:
-        """Tag a stream of documents in order; failures of reading pass through, those of tagging join them."""
-        for chunk in _chunks(items):
+    def tag(self, items: Iterable[Item], *, together: int | None = None) -> Iterator[tuple[Document, Tagged] | Failure]:
+        """Tag a stream of documents in order, so many `together`; failures of reading pass, those of tagging join."""
+        for chunk in _chunks(items, together or CHUNK_DOCUMENTS):
             documents = [item for item in chunk if isinstance(item, Document)]
             results = iter(self._tag_or_fail(documents))
             for item in chunk:
@@ -57,13 +57,13 @@ class Tagger:
         ]
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _chunks(items: Iterable[Item], documents: int) -> Iterator[list[Item]]:
     chunk: list[Item] = []
     characters = 0
     for item in items:
         chunk.append(item)
         characters += len(item.text) if isinstance(item, Document) else 0
-        if len(chunk) >= CHUNK_DOCUMENTS or characters >= CHUNK_CHARACTERS:
+        if len(chunk) >= documents or characters >= CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
     if chunk:
