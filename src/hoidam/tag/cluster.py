@@ -13,9 +13,11 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +92,7 @@ def tag_on_cluster(
             folder.begin(plan)
         parts = folder.read_parts(plan)
         todo = [index for index in range(len(plan.shards)) if index not in parts]
-        start = _Start(_read_files(model), output, columns, batch, cluster.cpus, "cuda" if cluster.gpus else "cpu")
+        start = Start(_read_files(model), output, columns, batch, cluster.cpus, "cuda" if cluster.gpus else "cpu")
         problems = []
         step = on_begin(len(todo))
         for index, found in _run(plan, todo, start=start, cluster=cluster):
@@ -121,11 +123,13 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    # Said outright: without a word Ray would join whatever cluster was last started on this machine.
+    address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
     try:
-        with _kept_signals():
-            ray.init(cluster.address, log_to_driver=False, logging_level=logging.CRITICAL, include_dashboard=False)
+        with _undisturbed():
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, include_dashboard=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise WorkerError(f"no Ray cluster at {cluster.address or 'this machine'} ({_last_line(error)})") from None
+        raise WorkerError(f"no Ray cluster at {address!r} ({_last_line(error)})") from None
     try:
         yield ray
     finally:
@@ -144,15 +148,21 @@ def _import_ray() -> Any:
 
 
 @contextmanager
-def _kept_signals() -> Iterator[None]:
-    """Put back what SIGTERM does here: Ray has the process exit without a word."""
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)
+def _undisturbed() -> Iterator[None]:
+    """Keep Ray's start from saying on standard error how much it will say, and from changing what SIGTERM does."""
+    handler, stderr = signal.getsignal(signal.SIGTERM), os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
-def _run(plan: Plan, todo: Sequence[int], *, start: "_Start", cluster: Cluster) -> Iterator[tuple[int, Part | str]]:
+def _run(plan: Plan, todo: Sequence[int], *, start: "Start", cluster: Cluster) -> Iterator[tuple[int, Part | str]]:
     """The part of each shard to do, or what was wrong, as they end; none of a shard that killed its actors."""
     if not todo:
         return
@@ -160,16 +170,18 @@ def _run(plan: Plan, todo: Sequence[int], *, start: "_Start", cluster: Cluster) 
     _quieten(ray)
     actors = min(cluster.actors or _room(ray.nodes(), cluster), len(todo))
     rows = [{"index": index, "shard": json.dumps(asdict(plan.shards[index]))} for index in todo]
-    results = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        ShardTagger,
-        fn_constructor_args=[ray.put(start)],
-        # Shards take minutes: none should wait behind another while an actor is idle.
-        compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
-        num_cpus=cluster.cpus,
-        num_gpus=cluster.gpus,
-        max_restarts=-1,
-        max_task_retries=DEATHS,
-    )
+    with warnings.catch_warnings():
+        # Ray 2.60 has no other way yet to bound the retries.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        results = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            ShardTagger,
+            fn_constructor_args=[partial(ray.get, ray.put(start))],
+            # Shards take minutes: none should wait behind another while an actor is idle.
+            compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
+            num_cpus=cluster.cpus,
+            num_gpus=cluster.gpus,
+            max_task_retries=DEATHS,
+        )
     try:
         for row in results.iter_rows():
             found = json.loads(row["result"])
@@ -210,7 +222,7 @@ def _last_line(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
+class Start:
     """What an actor starts from. The model comes as its files, so that machines need share no disk for it."""
 
     files: Mapping[str, bytes]
@@ -235,10 +247,8 @@ class _Start:
 class ShardTagger:
     """What an actor does: it loads the model once and then writes the parts of shards."""
 
-    def __init__(self, start: Any) -> None:
-        import ray
-
-        self._start: _Start = ray.get(start)
+    def __init__(self, fetch: Callable[[], Start]) -> None:
+        self._start = fetch()
         self._tagger = self._start.load()
         self._folder = PartFolder(self._start.output)
 
