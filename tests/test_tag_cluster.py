@@ -25,6 +25,9 @@ from hoidam.tag.cluster import Cluster, ShardTagger, Start, tag_on_cluster
 from hoidam.tag.parts import PartFolder, Plan
 from hoidam.tag.tagger import Tagger
 
+# Ray Data reads its own deprecated settings when it logs them.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+
 SHARD_BYTES = 4000
 COLUMNS = Columns()
 
@@ -67,9 +70,11 @@ class Mortal(ShardTagger):
 @pytest.fixture(scope="module")
 def address():
     """A Ray cluster of two nodes with a CPU each."""
-    cluster_module._import_ray()
+    ray = cluster_module._import_ray()
     from ray.cluster_utils import Cluster as Nodes
 
+    # The nodes know nothing of the folder of the tests.
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     node = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
     nodes = Nodes(initialize_head=True, head_node_args=node)
@@ -82,7 +87,7 @@ def address():
 def inputs(tmp_path_factory):
     """JSON lines with broken ones between, and Parquet of several row groups."""
     folder = tmp_path_factory.mktemp("inputs")
-    records = [{"id": one.id, "text": one.article.text} for one in generated.make_articles("a", 60, seed=4)]
+    records = [{"id": one.id, "text": one.article.text} for one in generated.make_articles("made", 60, seed=4)]
     lines = [json.dumps(record, ensure_ascii=False) for record in records[:40]]
     lines[7:7] = ['{"id": "cut', "", '{"id": "silent"}', '{"id": "odd", "text": 7}']
     lines.insert(30, '{"text": "Ông Giàng A Páo hội đàm."}')
@@ -173,7 +178,7 @@ def test_two_nodes_find_what_one_machine_does_though_a_worker_is_killed_and_a_sh
     assert_same(read_output(output), alone)
     assert (manifest.articles, manifest.failed) == tuple(map(len, alone))
     assert len(manifest.parts) == count
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
@@ -198,6 +203,7 @@ def test_a_command_that_is_killed_goes_on_where_it_was(address, inputs, alone, m
     spans = sum(len(record["spans"]) for record in records)
     assert f"{len(records)} articles tagged, {spans} spans" in second.stderr
     assert all(line.startswith(("tagging shards:", f"{len(records)} articles")) for line in second.stderr.splitlines())
+    assert second.stdout == ""
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert_same(read_output(output), alone)
     third = subprocess.run(words, capture_output=True, text=True, check=False)

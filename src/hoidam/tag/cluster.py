@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -118,7 +118,7 @@ def _read_files(folder: Path) -> dict[str, bytes]:
 
 @contextmanager
 def _connected(cluster: Cluster) -> Iterator[Any]:
-    """Ray, connected for the length of a block unless this process is already."""
+    """Ray, connected for the length of a block unless this process is already; what the block prints is lost."""
     ray = _import_ray()
     if ray.is_initialized():
         yield ray
@@ -130,10 +130,12 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, include_dashboard=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise WorkerError(f"no Ray cluster at {address!r} ({_last_line(error)})") from None
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    # Threads of Ray print there what dies on the cluster.
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def _import_ray() -> Any:
