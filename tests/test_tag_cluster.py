@@ -374,3 +374,11 @@ def test_inputs_are_refused_before_a_cluster_is_started(command, model_folder, t
     assert "no such file" in command("tag", tmp_path / "gone.jsonl", *words).err
     assert "no model here" in command("tag", *inputs, *words[2:], "--model", tmp_path).err
     assert not (tmp_path / "output").exists()
+
+
+def test_without_ray_the_cure_is_named(command, inputs, model_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    outcome = command("tag", *inputs, "--model", model_folder, "--engine", "ray", "--output", tmp_path / "output")
+    assert outcome.code == 1
+    assert outcome.err.endswith("which is not installed: pip install 'hoidam[ray]'\n")
+    assert not (tmp_path / "output").exists()
