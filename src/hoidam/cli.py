@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from hoidam.gold.conll import Layout
     from hoidam.gold.cuts import WordFinder
     from hoidam.gold.exchange import Imported
-    from hoidam.ingest.readers import Failure
+    from hoidam.ingest.readers import Columns, Failure
     from hoidam.labels import LabelScheme
+    from hoidam.tag.cluster import Cluster
 
 FAILED, SOME_FAILED, STOPPED = 1, 3, 130
 
@@ -59,7 +60,7 @@ Form = Annotated[
     Literal["inline", "conll", "label-studio", "doccano", "brat"],
     typer.Option("--format", help="Marks in the text, tags by token, or a tool's own."),
 ]
-Columns = Annotated[
+ColumnNames = Annotated[
     str | None,
     typer.Option(
         help="CoNLL: a line's columns by `token`, `tag` (as many as there are), `tag:TYPE` (bare letters), `_` (passed "
@@ -352,10 +353,10 @@ def tag(
         typer.Option(help="The model folder; by default the one that the nearest pyproject.toml names."),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="A .jsonl, .csv or .parquet file, the first two also with .gz or .zst; "
-            "without it JSON lines go to standard output."
+            help="A .jsonl, .csv or .parquet file, the first two also with .gz or .zst; without it JSON lines go to "
+            "standard output. With --engine ray a folder or the URI of one, such as s3://bucket/tagged."
         ),
     ] = None,
     resume: Annotated[
@@ -372,16 +373,55 @@ def tag(
     ] = None,
     text_column: TextColumn = "text",
     id_column: IdColumn = "id",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="This machine, or a Ray cluster, which takes .jsonl and .parquet.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="The Ray cluster; by default RAY_ADDRESS, or one on this machine.")
+    ] = None,
+    actors: Annotated[
+        int | None, typer.Option(min=1, help="Ray actors, each with a model; by default as many as find room.")
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus-per-actor", min=1, help="Cores of a Ray actor; 1 by default.")
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option("--gpus-per-actor", min=0, help="GPUs of a Ray actor, such as 1 or 0.5.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Articles that a Ray actor tags together.")] = None,
 ) -> None:
     """Tag articles: spans with scores on the input's own offsets, and the article's categories."""
     if resume and (output is None or force):
         raise typer.BadParameter("--resume needs --output, and does not go with --force, which begins anew")
+    if engine == "ray":
+        if deduplicate or workers:
+            raise typer.BadParameter("--deduplicate and --workers need --engine local")
+        from hoidam.ingest.readers import Columns
+        from hoidam.tag.cluster import Cluster
+
+        _tag_on_cluster(
+            inputs,
+            model,
+            output,
+            cluster=Cluster(address, actors, cpus or 1, gpus or 0),
+            columns=Columns(text_column, id_column),
+            precision=precision,
+            batch=batch,
+            resume=resume,
+            force=force,
+        )
+        return
+    if any((address, actors, cpus, gpus, batch)):
+        raise typer.BadParameter(
+            "--address, --actors, --cpus-per-actor, --gpus-per-actor and --batch need --engine ray"
+        )
     from hoidam.configuration import find_model
     from hoidam.ingest.readers import Columns, discover, read_found
     from hoidam.tag.journal import is_finished
 
     found = discover(inputs)
-    if output is not None and is_finished(output, inputs=found.files, resume=resume, force=force):
+    target = None if output is None else Path(output)
+    if target is not None and is_finished(target, inputs=found.files, resume=resume, force=force):
         _say(f"{output}: is there already, whole. --force makes it anew")
         return
     from hoidam.tag.batch import tag_items
@@ -389,7 +429,7 @@ def tag(
 
     tagger = Tagger.load(model or find_model(Path()), device=device, precision=precision, workers=workers)
     network = tagger.model.predictor.network.description
-    with _progress("tagging", bar=output is not None or not sys.stdout.isatty()) as step:
+    with _progress("tagging", bar=target is not None or not sys.stdout.isatty()) as step:
 
         def on_item(failure: "Failure | None") -> None:
             step()
@@ -400,7 +440,7 @@ def tag(
         summary = tag_items(
             read_found(found, columns=Columns(text_column, id_column), deduplicate=deduplicate),
             tagger=tagger,
-            output=output,
+            output=target,
             stream=sys.stdout,
             settings={"inputs": inputs, **columns, "deduplicate": deduplicate, "network": network},
             files=found.files,
@@ -414,6 +454,47 @@ def tag(
     found_spans = f"{summary.spans} spans ({network})"
     _say(f"{summary.tagged} articles tagged, {found_spans}{copies}{failed if summary.failed else ''}{passed}")
     if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _tag_on_cluster(
+    inputs: list[str],
+    model: Path | None,
+    output: str | None,
+    *,
+    cluster: "Cluster",
+    columns: "Columns",
+    precision: str,
+    batch: int | None,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Tag with Ray, and close as `tag` does."""
+    if output is None:
+        raise typer.BadParameter("--engine ray needs --output, a folder or the URI of one")
+    from hoidam.configuration import find_model
+    from hoidam.tag.cluster import tag_on_cluster
+    from hoidam.tag.parts import PartFolder
+
+    if resume and not force and PartFolder(output).is_whole():
+        _say(f"{output}: is there already, whole. --force makes it anew")
+        return
+    with contextlib.ExitStack() as stack:
+        done = tag_on_cluster(
+            inputs,
+            model=model or find_model(Path()),
+            output=output,
+            cluster=cluster,
+            columns=columns,
+            precision=precision,
+            batch=batch,
+            resume=resume,
+            force=force,
+            on_begin=lambda shards: stack.enter_context(_progress("tagging shards", total=shards)),
+        )
+    failed = f"; {done.failed} failed, listed in {output}/errors" if done.failed else ""
+    _say(f"{done.articles} articles tagged, {done.spans} spans, {len(done.parts)} parts{failed}")
+    if done.failed:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -623,7 +704,7 @@ def gold_import(
     articles: Annotated[Path, typer.Option(help="The .jsonl file of articles to write.")],
     gold: Annotated[Path, typer.Option(help="The .jsonl file of gold to write.")],
     form: Form = "inline",
-    columns: Columns = None,
+    columns: ColumnNames = None,
     tagging: Tags = None,
     unit: Unit = None,
     joined: Joined = False,
@@ -700,7 +781,7 @@ def gold_export(
         str | None,
         typer.Option(help="CoNLL without sources: what cuts words; by default none, syllables.", show_default=False),
     ] = None,
-    columns: Columns = None,
+    columns: ColumnNames = None,
     tagging: Tags = None,
     unit: Unit = None,
     joined: Joined = False,
@@ -872,10 +953,10 @@ def _read_gold(gold: list[Path], articles: list[Path], labels: Path | None) -> "
     return annotated, scheme
 
 
-def _progress(what: str, *, bar: bool) -> Any:
+def _progress(what: str, *, total: int | None = None, bar: bool = True) -> Any:
     from hoidam.progress import progress
 
-    return progress(what, bar=bar)
+    return progress(what, total=total, bar=bar)
 
 
 def _print_report_table(path: Path, *, title: str) -> None:

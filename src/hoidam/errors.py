@@ -38,6 +38,10 @@ class DataError(HoidamError):
         )
 
 
+class UnreachableError(DataError):
+    """A file that the system did not let us read; another attempt may succeed."""
+
+
 class RecipeError(HoidamError):
     """A training recipe with unknown, missing or wrong settings; lists all of them."""
 

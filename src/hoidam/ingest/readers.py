@@ -157,7 +157,7 @@ def _read_file(path: Path, name: str, columns: Columns) -> Iterator[Item]:
     """All items of one file; an error that concerns the file as a whole ends it with one Failure."""
     try:
         if form(path) == ".parquet":
-            yield from _at_least_one(_read_parquet(path, name, columns))
+            yield from at_least_one(_read_parquet(path, name, columns))
         else:
             with open_unpacked(path) as stream:
                 yield from _read_stream(stream, form(path), name, path, columns)
@@ -174,9 +174,9 @@ def _read_stream(stream: BinaryIO, kind: str, name: str, path: Path, columns: Co
         case ".html" | ".htm":
             yield _read_html(stream.read(), name, path)
         case ".csv":
-            yield from _at_least_one(_read_csv(stream, name, path, columns))
+            yield from at_least_one(_read_csv(stream, name, path, columns))
         case _:
-            yield from _at_least_one(_read_json_lines(stream, name, path, columns))
+            yield from at_least_one(_read_json_lines(stream, name, path, columns))
 
 
 def _read_stdin(stream: BinaryIO, stdin_format: str, columns: Columns) -> Iterator[Item]:
@@ -187,7 +187,8 @@ def _read_stdin(stream: BinaryIO, stdin_format: str, columns: Columns) -> Iterat
         yield Failure.of(error, source=path, identifier=name)
 
 
-def _at_least_one(items: Iterator[Item]) -> Iterator[Item]:
+def at_least_one(items: Iterator[Item]) -> Iterator[Item]:
+    """Pass the items of a file on; raises DataError where there are none."""
     first = next(items, None)
     if first is None:
         raise DataError("holds no records", cure="Leave it out")
@@ -272,7 +273,12 @@ def _begins_with_headline(text: str, title: str) -> bool:
 
 
 def _read_json_lines(stream: BinaryIO, name: str, path: Path, columns: Columns) -> Iterator[Item]:
-    for line, data in enumerate(_text_stream(stream), start=1):
+    return line_items(stream, name=name, path=path, columns=columns)
+
+
+def line_items(stream: BinaryIO, *, name: str, path: Path | str, columns: Columns, first: int = 1) -> Iterator[Item]:
+    """One item for each line of JSON that is not empty; `first` is the number that the first line has in its file."""
+    for line, data in enumerate(_text_stream(stream) if first == 1 else stream, start=first):
         content = data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data
         if content.strip():
             yield _record(partial(_parse_json, content, path, line), f"{name}-{line}", f"{path}:{line}", columns)
@@ -285,7 +291,7 @@ def _text_stream(stream: BinaryIO) -> "io.BufferedReader[Any]":
     return buffered
 
 
-def _parse_json(data: bytes, path: Path, line: int) -> Mapping[str, Any]:
+def _parse_json(data: bytes, path: Path | str, line: int) -> Mapping[str, Any]:
     try:
         return parse_json_line(data.decode("utf-8"), path=path, line=line)
     except UnicodeDecodeError as error:
@@ -359,17 +365,33 @@ def _json_cell(value: str | None) -> Any:
 
 
 def _read_parquet(path: Path, name: str, columns: Columns) -> Iterator[Item]:
+    return row_items(path, name=name, path=path, columns=columns)
+
+
+def row_items(
+    file: Any,
+    *,
+    name: str,
+    path: Path | str,
+    columns: Columns,
+    groups: Sequence[int] | None = None,
+    first: int = 1,
+) -> Iterator[Item]:
+    """One item for each row of a Parquet file, by path or open, or of some of its row groups, in order.
+
+    `first` is the number that the first row read has in its file.
+    """
     import pyarrow
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path, buffer_size=1 << 20) as file:
-            known = file.schema_arrow.names
+        with parquet.ParquetFile(file, buffer_size=1 << 20) as table:
+            known = table.schema_arrow.names
             if columns.text not in known:
                 raise DataError(f"no column {columns.text!r} among {known}", cure=_NAME_COLUMN)
             wanted = [label for label in known if label in {columns.text, columns.id, "body", "meta", *_OPTIONAL}]
-            rows = _parquet_rows(file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted))
-            for number, parse in enumerate(rows, start=1):
+            rows = _parquet_rows(table.iter_batches(batch_size=_PARQUET_ROWS, row_groups=groups, columns=wanted))
+            for number, parse in enumerate(rows, start=first):
                 yield _record(parse, f"{name}-{number}", f"{path}:{number}", columns)
     except pyarrow.ArrowException as error:
         raise DataError(f"not a whole Parquet file ({error})", cure="Write it again") from None

@@ -65,15 +65,15 @@ class Tagger:
         found = self._tag(documents)
         return [TaggedText.of(tagged, document.text) for document, tagged in zip(documents, found, strict=True)]
 
-    def tag(self, items: Iterable[Item]) -> Iterator[Result]:
-        """Tag a stream of documents in order; all else passes through, and failures of tagging join it."""
+    def tag(self, items: Iterable[Item], *, together: int = CHUNK_DOCUMENTS) -> Iterator[Result]:
+        """Tag a stream of documents in order, so many `together`; all else passes, and failures of tagging join it."""
         items = iter(items)
         first: list[Item] = []
         workers = self._workers
         if workers is None:
             first = list(islice(items, FEW_DOCUMENTS + 1))
             workers = min(usable_cores(), MOST_WORKERS) if len(first) > FEW_DOCUMENTS else 1
-        chunks = _chunks(chain(first, items))
+        chunks = _chunks(chain(first, items), together)
         for results in self._in_processes(chunks, workers) if workers > 1 else map(self.tag_chunk, chunks):
             yield from results
 
@@ -155,13 +155,13 @@ class _RemoteNetwork:
         return scores
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _chunks(items: Iterable[Item], documents: int) -> Iterator[list[Item]]:
     chunk: list[Item] = []
     characters = 0
     for item in items:
         chunk.append(item)
         characters += len(item.text) if isinstance(item, Document) else 0
-        if len(chunk) >= CHUNK_DOCUMENTS or characters >= CHUNK_CHARACTERS:
+        if len(chunk) >= documents or characters >= CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
     if chunk:
