@@ -20,7 +20,7 @@ BROUGHT = ("data/phoner/", "data/phoner-word/")
 
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"configuration", "files", "labels", "pages", "progress", "provenance"},
+    {"configuration", "cores", "files", "labels", "pages", "progress", "provenance"},
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},

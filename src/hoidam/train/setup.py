@@ -1,5 +1,6 @@
 """What a run trains with: the network on its device, how it reads, and the part of it that learns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,11 @@ from datasets import Dataset
 from transformers import set_seed
 
 from hoidam.checkpoint import ModelSettings, load_tokenizer
+from hoidam.cores import usable_cores
+from hoidam.encode.ahead import cache_folder, segment_ahead
 from hoidam.encode.batches import encode_window, pad_batch
 from hoidam.encode.pieces import PieceTable
-from hoidam.encode.segmenters import load_segmenter
+from hoidam.encode.segmenters import Segmenter, load_segmenter
 from hoidam.encode.text import TextEncoder
 from hoidam.encode.windows import Window
 from hoidam.errors import RecipeError
@@ -65,8 +68,10 @@ class Setup:
         )
 
 
-def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setup:
+def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device, texts: Iterable[str] = ()) -> Setup:
     """Load a recipe's encoder and build the network on it, with the recipe's seed.
+
+    Normalised `texts` that are to be read are segmented ahead, by the recipe's `data.workers`.
 
     Raises CheckpointError where the encoder cannot be loaded and RecipeError where settings do not fit it.
     """
@@ -84,7 +89,7 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     tokenizer = load_tokenizer(recipe.encoder.name)
     encoder = TextEncoder(
         PieceTable(tokenizer),
-        load_segmenter(recipe.encoder.segmenter),
+        _segmenter(recipe, texts),
         size=recipe.window.size,
         overlap=recipe.window.overlap,
     )
@@ -94,6 +99,11 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     set_seed(recipe.seed)
     predictor = Predictor(model, encoder=encoder, scheme=scheme, device=device, precision=precision)
     return Setup(recipe, tokenizer, encoder, model, predictor)
+
+
+def _segmenter(recipe: Recipe, texts: Iterable[str]) -> Segmenter:
+    workers = recipe.data.workers or usable_cores()
+    return segment_ahead(load_segmenter(recipe.encoder.segmenter), texts, workers=workers, folder=cache_folder())
 
 
 def choose_precision(wanted: str, *, device: torch.device) -> str:
