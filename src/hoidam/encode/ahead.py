@@ -1,7 +1,7 @@
 """Segmenting ahead: the lines of a corpus cut into words by several processes, and kept for the next run.
 
-A cache is a folder of Parquet files for each segmenter and version, each with the columns `line` and `words`. A file
-appears whole, is never changed, and bears the hash of its lines as its name, so processes that share a cache need no lock.
+A cache is a folder of Parquet files for each segmenter and version, with the columns `line` and `words`. A file appears
+whole, is never changed, and has the hash of its bytes for a name: damage is found, and processes need no lock.
 """
 
 import hashlib
@@ -29,8 +29,10 @@ _FORM = 1
 """To be raised when this package makes other words of what a version of a segmenter gives."""
 _FILE_LINES = 20_000
 """Lines that are kept in one file: what a run that is stopped loses at most."""
+_PROCESS_LINES = 5_000
+"""Lines that are worth another process: it takes some three seconds to start, in which one segments half of these."""
 _TASK_LINES = 250
-"""Lines that a process is handed at once; the least that is worth another process, which takes seconds to start."""
+"""Lines that a process is handed at once."""
 
 _SCHEMA = pa.schema({"line": pa.string(), "words": pa.list_(pa.string())})
 _loaded = cache(load_segmenter)
@@ -76,7 +78,7 @@ def _segment(
 ) -> Iterator[tuple[Sequence[str], list[list[str] | None]]]:
     """Lines and their words, a file's worth at a time."""
     parts = [lines[start : start + _FILE_LINES] for start in range(0, len(lines), _FILE_LINES)]
-    workers = min(workers, -(-len(lines) // _TASK_LINES))
+    workers = min(workers, len(lines) // _PROCESS_LINES)
     if workers <= 1:
         yield from ((part, [segmenter.segment(line) for line in part]) for part in parts)
         return
@@ -94,21 +96,25 @@ def _segment_line(name: str, version: str, line: str) -> list[str] | None:
 def _read(kept: Path) -> Iterator[tuple[str, list[str] | None]]:
     for path in sorted(kept.glob("*.parquet")):
         try:
-            table = pq.read_table(path, schema=_SCHEMA, page_checksum_verification=True)
-            yield from zip(table["line"].to_pylist(), table["words"].to_pylist(), strict=True)
-        except FileNotFoundError:
+            content = path.read_bytes()
+        except OSError:
+            # Another process found it damaged and removed it, or it is not ours to read.
             continue
-        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-            print(f"{path}: damaged ({error}); it is removed, and its lines are segmented anew", file=sys.stderr)
+        if hashlib.sha256(content).hexdigest() != path.stem:
+            print(f"{path}: damaged; it is removed, and its lines are segmented anew", file=sys.stderr)
             with suppress(OSError):
                 path.unlink()
+            continue
+        table = pq.read_table(pa.BufferReader(content))
+        yield from zip(table["line"].to_pylist(), table["words"].to_pylist(), strict=True)
 
 
 def _keep(kept: Path, lines: Sequence[str], words: Sequence[Sequence[str] | None]) -> None:
-    name = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24]
-    table = pa.table({"line": lines, "words": words}, schema=_SCHEMA)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table({"line": lines, "words": words}, schema=_SCHEMA), buffer, compression="zstd")
+    content = buffer.getvalue().to_pybytes()
     try:
-        with whole_file(kept / f"{name}.parquet", force=True, binary=True) as stream:
-            pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
+        with whole_file(kept / f"{hashlib.sha256(content).hexdigest()}.parquet", force=True, binary=True) as stream:
+            stream.write(content)
     except (DataError, OSError) as error:
         print(f"segmented lines are not kept: {error}", file=sys.stderr)
