@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from hoidam.encode.segmenters import Segmenter, load_segmenter
 from hoidam.errors import DataError
 from hoidam.files import whole_file
+from hoidam.progress import progress
 
 CACHE_FOLDER = "HOIDAM_CACHE"
 """The environment variable that names the folder to keep segmented lines in."""
@@ -61,9 +63,14 @@ def segment_ahead(segmenter: Segmenter, texts: Iterable[str], *, workers: int, f
     kept = folder / "segmented" / f"{segmenter.name}-{segmenter.version}-{_FORM}"
     known = {line: words for line, words in _read(kept) if line in wanted}
     missing = [line for line in wanted if line not in known]
-    for lines, words in _segment(segmenter, missing, workers=workers):
-        known.update(zip(lines, words, strict=True))
-        _keep(kept, lines, words)
+    fresh = _segment(segmenter, missing, workers=workers)
+    with progress("segmenting lines", total=len(missing)) as step:
+        for start in range(0, len(missing), _FILE_LINES):
+            lines = missing[start : start + _FILE_LINES]
+            for line, words in zip(lines, islice(fresh, len(lines)), strict=True):
+                known[line] = words
+                step()
+            _keep(kept, lines, [known[line] for line in lines])
     return replace(segmenter, segment=partial(_remember, segmenter, known))
 
 
@@ -73,20 +80,16 @@ def _remember(segmenter: Segmenter, known: dict[str, list[str] | None], line: st
     return known[line]
 
 
-def _segment(
-    segmenter: Segmenter, lines: Sequence[str], *, workers: int
-) -> Iterator[tuple[Sequence[str], list[list[str] | None]]]:
-    """Lines and their words, a file's worth at a time."""
-    parts = [lines[start : start + _FILE_LINES] for start in range(0, len(lines), _FILE_LINES)]
+def _segment(segmenter: Segmenter, lines: Sequence[str], *, workers: int) -> Iterator[list[str] | None]:
+    """The words of each line, in the order of the lines."""
     workers = min(workers, len(lines) // _PROCESS_LINES)
     if workers <= 1:
-        yield from ((part, [segmenter.segment(line) for line in part]) for part in parts)
+        yield from map(segmenter.segment, lines)
         return
     # Segmenters cannot be sent to a process, and a fork would take along the threads of libraries that are loaded here.
     task = partial(_segment_line, segmenter.name, segmenter.version)
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for part in parts:
-            yield part, list(pool.map(task, part, chunksize=_TASK_LINES))
+        yield from pool.map(task, lines, chunksize=_TASK_LINES)
 
 
 def _segment_line(name: str, version: str, line: str) -> list[str] | None:
