@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 import pytest
 import tiny
@@ -79,6 +80,26 @@ def test_phobert_pieces_follow_the_merges_that_were_learnt(phobert):
         assert phobert.convert_ids_to_tokens(ids) == wanted
         several += len(ids) > 1
     assert several > 10
+
+
+@pytest.mark.parametrize("name", ["pyvi", "underthesea"])
+def test_pieces_are_looked_up_much_faster_than_a_segmenter_cuts_words(name, phobert):
+    pytest.importorskip(name)
+    segmenter, table, rng = load_segmenter(name), PieceTable(phobert), random.Random("speed")
+    texts = [tiny.news_text(rng, sentences=10) for _ in range(20)]
+    cut = [split_words(text, segmenter) for text in texts]
+    for words in cut:
+        table.encode(words)
+    segmenting = min(seconds(lambda: [split_words(text, segmenter) for text in texts]) for _ in range(3))
+    looking_up = min(seconds(lambda: [table.encode(words) for words in cut]) for _ in range(3))
+    assert looking_up < segmenting / 3
+
+
+def seconds(work):
+    """Processor time of this process, which others on the machine do not lengthen much."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def attached_sentence(rng):

@@ -65,6 +65,7 @@ def test_all_mistakes_are_reported_together_with_their_keys(tmp_path):
         ("encoder", "segmenter", "scissors"),
         ("encoder", "frozen_layers", -1),
         ("data", "train_limit", -1),
+        ("data", "workers", -1),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(table, key, value):

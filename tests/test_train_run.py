@@ -6,6 +6,7 @@ import json
 import random
 import re
 import statistics
+from collections import Counter
 from pathlib import Path
 
 import generated
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 from hoidam.checkpoint import load_model, load_tokenizer
 from hoidam.document import Annotated, Article, Span
+from hoidam.encode import segmenters
 from hoidam.encode.pieces import PieceTable
 from hoidam.encode.segmenters import load_segmenter
 from hoidam.encode.text import TextEncoder
@@ -390,6 +392,29 @@ def test_the_longest_window_that_is_allowed_can_be_read(small, phobert_folder, t
     predictor = load_model(model, device=CPU).predictor
     assert max(len(window.ids) for window in predictor.read(long).encoded.encoded) > 250
     predictor.predict([long])
+
+
+def test_each_line_is_segmented_once_and_in_the_next_run_never(small, phobert_folder, tmp_path, monkeypatch):
+    asked = Counter()
+
+    def segment(line):
+        asked[line] += 1
+        return line.split()
+
+    monkeypatch.setenv("HOIDAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(segmenters._LOADERS, "pyvi", lambda: segmenters.Segmenter("pyvi", "1", segment, "pyvi"))
+    recipe = small.recipe(
+        phobert_folder,
+        encoder={"segmenter": "pyvi"},
+        training={"epochs": 2, "precision": "fp32"},
+    )
+    train(recipe, tmp_path / "first")
+    articles = [annotated.article.text for annotated in (*small.train, *small.dev)]
+    assert asked == Counter({line for text in articles for line in text.split("\n")})
+    asked.clear()
+    train(recipe, tmp_path / "second")
+    assert not asked
+    assert dev_f1(tmp_path / "first") == dev_f1(tmp_path / "second")
 
 
 def test_every_trained_parameter_is_in_one_group_with_the_rate_of_its_layer(fresh_folder):

@@ -13,7 +13,7 @@ from hoidam.encode.tags import NO_CATEGORY, TagLayers, lay_tags
 from hoidam.encode.text import TextEncoder
 from hoidam.encode.windows import Window
 from hoidam.errors import AlignmentError
-from hoidam.ingest.normalise import normalise
+from hoidam.ingest.normalise import Normalised, normalise
 from hoidam.labels import LabelScheme
 
 
@@ -26,12 +26,15 @@ def make_features(gold: Sequence[Annotated], *, encoder: TextEncoder, scheme: La
     return Dataset.from_list([row | {"row": index} for index, row in enumerate(rows)])
 
 
+def normalised_body(annotated: Annotated) -> Normalised:
+    """The body of an article, all of it where none is marked, normalised: what is encoded."""
+    text = annotated.article.text
+    return normalise(text if annotated.body is None else text[slice(*annotated.body)])
+
+
 def _rows(annotated: Annotated, *, encoder: TextEncoder, scheme: LabelScheme) -> list[dict[str, Any]]:
-    text, start = annotated.article.text, 0
-    if annotated.body is not None:
-        start, end = annotated.body
-        text = text[start:end]
-    normalised = normalise(text)
+    normalised = normalised_body(annotated)
+    start = 0 if annotated.body is None else annotated.body[0]
     spans = []
     for span in annotated.spans:
         left, right = normalised.from_input(span.start - start, span.end - start)

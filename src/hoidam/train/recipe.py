@@ -21,6 +21,8 @@ class DataSettings:
 
     `train_limit` above 0 learns from that many of the train articles, drawn with the recipe's seed so that a smaller
     draw lies within a larger one: what a learning curve is made of.
+    `workers` processes segment the articles before training begins, 0 for as many as there are cores that may be used.
+    What they make is kept for the next run, in the folder that the environment variable HOIDAM_CACHE names.
     """
 
     labels: str
@@ -28,6 +30,7 @@ class DataSettings:
     train: tuple[str, ...]
     dev: tuple[str, ...]
     train_limit: int = 0
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ def _out_of_range(recipe: Recipe) -> list[str]:
     checks = [
         (bool(recipe.name) and "/" not in recipe.name, "name: give a name without slashes"),
         (recipe.data.train_limit >= 0, "data.train_limit: give 0 for all, or how many train articles to learn from"),
+        (recipe.data.workers >= 0, "data.workers: give 0 for all cores, or how many processes segment the articles"),
         (recipe.encoder.segmenter in SEGMENTER_NAMES, f"encoder.segmenter: give one of {', '.join(SEGMENTER_NAMES)}"),
         (recipe.encoder.layers >= 0, "encoder.layers: give 0 for all, or how many of the lowest to keep"),
         (recipe.encoder.frozen_layers >= 0, "encoder.frozen_layers: give 0 or more"),

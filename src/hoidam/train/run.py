@@ -18,7 +18,7 @@ from hoidam.errors import RecipeError
 from hoidam.networks.pytorch import choose_device
 from hoidam.provenance import command, commit, versions
 from hoidam.train.corpus import Corpus, read_corpus
-from hoidam.train.features import make_features
+from hoidam.train.features import make_features, normalised_body
 from hoidam.train.loop import CHECKPOINTS_NAME, TaggerTrainer, curves, last_checkpoint, make_trainer, run_trainer
 from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, dev_scores, write_results
@@ -37,7 +37,8 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     check_folder(folder, recipe, resume=resume)
     started = time.monotonic()
     corpus = read_corpus(recipe.data, seed=recipe.seed)
-    setup = set_up(recipe, scheme=corpus.scheme, device=place)
+    texts = (normalised_body(annotated).text for annotated in (*corpus.train, *corpus.dev))
+    setup = set_up(recipe, scheme=corpus.scheme, device=place, texts=texts)
     features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme)
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
     trained, collator = setup.trained_part(features)

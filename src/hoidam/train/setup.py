@@ -1,6 +1,7 @@
 """What a run trains with: the network on its device, how it reads, and the part of it that learns."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,11 @@ from datasets import Dataset
 from transformers import set_seed
 
 from hoidam.checkpoint import ModelSettings, load_tokenizer
+from hoidam.cores import usable_cores
+from hoidam.encode.ahead import cache_folder, segment_ahead
 from hoidam.encode.batches import padded_length
 from hoidam.encode.pieces import PieceTable
-from hoidam.encode.segmenters import load_segmenter
+from hoidam.encode.segmenters import Segmenter, load_segmenter
 from hoidam.encode.text import TextEncoder
 from hoidam.errors import RecipeError
 from hoidam.labels import LabelScheme
@@ -69,8 +72,10 @@ class Setup:
         )
 
 
-def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setup:
+def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device, texts: Iterable[str] = ()) -> Setup:
     """Load a recipe's encoder and build the network on it, with the recipe's seed.
+
+    Normalised `texts` that are to be read are segmented ahead, by the recipe's `data.workers`.
 
     Raises CheckpointError where the encoder cannot be loaded and RecipeError where settings do not fit it.
     """
@@ -88,7 +93,7 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     tokenizer = load_tokenizer(recipe.encoder.name)
     encoder = TextEncoder(
         PieceTable(tokenizer),
-        load_segmenter(recipe.encoder.segmenter),
+        _segmenter(recipe, texts),
         size=recipe.window.size,
         overlap=recipe.window.overlap,
     )
@@ -97,6 +102,11 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device) -> Setu
     model = TaggerModel(network, types=types, categories=categories, dropout=recipe.training.dropout).to(device)
     set_seed(recipe.seed)
     return Setup(recipe, tokenizer, encoder, model, scheme, device, precision)
+
+
+def _segmenter(recipe: Recipe, texts: Iterable[str]) -> Segmenter:
+    workers = recipe.data.workers or usable_cores()
+    return segment_ahead(load_segmenter(recipe.encoder.segmenter), texts, workers=workers, folder=cache_folder())
 
 
 def _check_window(encoder: TextEncoder, network: Any) -> None:
