@@ -30,6 +30,7 @@ LEVELS: list[set[str]] = [
     {"train", "tag"},
     {"serve"},
     {"cli"},
+    {"__main__"},
 ]
 
 
@@ -143,3 +144,11 @@ def test_the_constraints_pin_every_dependency_within_its_range():
         pinned = pins.get(requirement.name.lower().replace("_", "-"))
         assert pinned is not None, f"{requirement.name} is not pinned"
         assert requirement.specifier.contains(pinned), f"{requirement} does not allow {pinned}"
+
+
+def test_the_package_runs_as_a_module():
+    run = [sys.executable, "-m", "hoidam", "train", "no-such-recipe.toml"]
+    finished = subprocess.run(run, check=False, capture_output=True, text=True)
+    assert finished.returncode != 0
+    assert "no-such-recipe.toml" in finished.stderr
+    assert "Traceback" not in finished.stderr
