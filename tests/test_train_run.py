@@ -5,8 +5,14 @@ import hashlib
 import json
 import random
 import re
+import signal
 import statistics
+<<<<<<< HEAD
 from collections import Counter
+=======
+import subprocess
+import sys
+>>>>>>> trainer
 from pathlib import Path
 
 import generated
@@ -30,7 +36,7 @@ from hoidam.train import results, run
 from hoidam.train.features import Collator, make_features
 from hoidam.train.frozen import lower_states, split_encoder
 from hoidam.train.loop import parameter_groups
-from hoidam.train.recipe import TrainingSettings, read_recipe, recipe_from_dict
+from hoidam.train.recipe import TrainingSettings, read_recipe, recipe_from_dict, recipe_to_toml
 from hoidam.train.thresholds import tune_thresholds
 
 CPU = torch.device("cpu")
@@ -300,6 +306,53 @@ def test_a_run_stopped_while_it_wrote_its_results_is_finished(monkeypatch, run_f
     assert dev_f1(folder) == dev_f1(run_folder)
     for name, values in weights(run_folder).items():
         assert torch.equal(values, weights(folder)[name]), name
+
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+from hoidam.train import loop, recipe, run
+
+def on_step_end(self, args, state, control, **known):
+    if state.global_step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+loop.StepProgress.on_step_end = on_step_end
+run.train(recipe.read_recipe(Path(sys.argv[1])), folder=Path(sys.argv[2]), device="cpu")
+"""
+
+
+def test_a_process_killed_within_an_epoch_is_resumed_to_the_same_run(run_folder, corpus, fresh_folder, tmp_path):
+    recipe, folder = corpus.recipe(fresh_folder), tmp_path / "run"
+    (tmp_path / "recipe.toml").write_text(recipe_to_toml(recipe), encoding="utf-8")
+    steps = epochs(run_folder, "step")[-1] // 3
+    within_the_second = steps + steps // 2
+    assert steps < within_the_second < 2 * steps
+    arguments = [str(tmp_path / "recipe.toml"), str(folder), str(within_the_second)]
+    killed = subprocess.run([sys.executable, "-c", KILLED_RUN, *arguments], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == [f"checkpoint-{steps}"]
+
+    train(recipe, folder, resume=True)
+    assert files_in(folder) == RUN_FILES
+    assert learnt(folder) == learnt(run_folder)
+    assert read_report(folder / "dev.json")["measures"] == read_report(run_folder / "dev.json")["measures"]
+    for name, values in weights(run_folder).items():
+        assert torch.equal(values, weights(folder)[name]), name
+
+
+@pytest.mark.parametrize("stopped_at", [("dev_scores", run, 3), ("save_model", results, 1)])
+def test_a_resumed_run_stops_early_when_one_that_was_never_stopped_does(
+    stopped_at, monkeypatch, small, fresh_folder, tmp_path
+):
+    stuck = {"epochs": 50, "learning_rate": 1e-12, "head_learning_rate": 1e-12, "patience": 3}
+    recipe, (name, module, call) = small.recipe(fresh_folder, training=stuck), stopped_at
+    with monkeypatch.context() as patch:
+        interrupt(patch, name, call=call, module=module)
+        with pytest.raises(StopHereError):
+            train(recipe, tmp_path / "run")
+    train(recipe, tmp_path / "run", resume=True)
+    assert len(epochs(tmp_path / "run", "eval_dev_score")) == 4
 
 
 def test_a_run_stopped_before_its_first_epoch_ended_starts_again(monkeypatch, small, fresh_folder, tmp_path):

@@ -139,6 +139,8 @@ def make_trainer(
         save_strategy="epoch",
         save_total_limit=1,
         load_best_model_at_end=True,
+        # Or a resumed run would count the epochs without a better score from nought again, and stop later.
+        restore_callback_states_from_checkpoint=True,
         metric_for_best_model=DEV_SCORE,
         greater_is_better=True,
         logging_strategy="epoch",
