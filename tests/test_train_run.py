@@ -7,12 +7,9 @@ import random
 import re
 import signal
 import statistics
-<<<<<<< HEAD
-from collections import Counter
-=======
 import subprocess
 import sys
->>>>>>> trainer
+from collections import Counter
 from pathlib import Path
 
 import generated
