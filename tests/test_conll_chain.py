@@ -96,7 +96,10 @@ def test_a_corpus_in_conll_trains_evaluates_tags_and_scores_as_seqeval_does(laye
     test = ("--articles", tmp_path / "articles" / "test.jsonl", "--gold", tmp_path / "gold" / "test.jsonl")
     assert command("evaluate", *test, *model, "--report", tmp_path / "report").code == 0
     tagged = tmp_path / "tagged.jsonl"
-    assert command("tag", tmp_path / "articles" / "test.jsonl", *model, "--output", tagged).code == 0
+    assert (
+        command("tag", tmp_path / "articles" / "test.jsonl", *model, "--precision", "fp32", "--output", tagged).code
+        == 0
+    )
     assert command("evaluate", *test, "--tagged", tagged, "--report", tmp_path / "report-tagged").code == 0
     assert command("view", tagged, "--output", tmp_path / "page.html").code == 0
 

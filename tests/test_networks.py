@@ -115,7 +115,7 @@ def test_an_onnx_folder_says_what_it_cannot_do(onnx_folder, tmp_path, monkeypatc
         load_model(onnx_folder, device="cuda")
     with pytest.raises(RecipeError, match=r"^precision: 'bf16', and .*Use auto$"):
         load_model(onnx_folder, precision="bf16")
-    with pytest.raises(CheckpointError, match=r"holds no weights .*Export the model that it was made of"):
+    with pytest.raises(CheckpointError, match=r"holds no weights .*Give the model that it was made of"):
         export_model(onnx_folder, tmp_path / "other", form="int8")
     spoilt = tmp_path / "spoilt"
     shutil.copytree(onnx_folder, spoilt)

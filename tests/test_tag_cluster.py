@@ -242,7 +242,7 @@ def test_what_an_actor_cannot_load_is_said_and_not_tried_for_ever(address, input
 def actor(model_folder, tmp_path):
     """An actor outside of any cluster."""
     files = cluster_module._read_files(model_folder)
-    return ShardTagger(lambda: Start(files, str(tmp_path / "output"), COLUMNS, 3, 1, "cpu"))
+    return ShardTagger(lambda: Start(files, str(tmp_path / "output"), COLUMNS, 3, 1, "cpu", "fp32"))
 
 
 def do(actor, index, shard):
@@ -359,7 +359,8 @@ def test_actors_are_as_many_as_find_room():
     [
         (["--engine", "ray"], "--engine ray needs"),
         (["--actors", "2"], "need --engine"),
-        (["--resume", "--output", "o.jsonl"], "need --engine"),
+        (["--resume"], "needs --output"),
+        (["--engine", "ray", "--output", "o", "--workers", "2"], "need --engine local"),
         (["--engine", "ray", "--output", "o", "--actors", "0"], "actors"),
     ],
 )

@@ -79,7 +79,6 @@ def tag_on_cluster(
     the cluster cannot do the work or leaves shards undone.
     """
     from hoidam.checkpoint import SETTINGS_NAME, read_settings
-    from hoidam.tag.tagger import CHUNK_DOCUMENTS
 
     read_settings(model)
     settings = {
@@ -100,7 +99,7 @@ def tag_on_cluster(
         parts = folder.read_parts(plan)
         todo = [index for index in range(len(plan.shards)) if index not in parts]
         device = "cuda" if cluster.gpus else "cpu"
-        start = Start(_read_files(model), output, columns, batch or CHUNK_DOCUMENTS, cluster.cpus, device, precision)
+        start = Start(_read_files(model), output, columns, batch, cluster.cpus, device, precision)
         problems = []
         step = on_begin(len(todo))
         for index, found in _run(plan, todo, start=start, cluster=cluster):
@@ -238,7 +237,7 @@ class Start:
     files: Mapping[str, bytes]
     output: str
     columns: Columns
-    batch: int
+    batch: int | None
     cpus: int
     device: str
     precision: str

@@ -65,7 +65,7 @@ class Tagger:
         found = self._tag(documents)
         return [TaggedText.of(tagged, document.text) for document, tagged in zip(documents, found, strict=True)]
 
-    def tag(self, items: Iterable[Item], *, together: int = CHUNK_DOCUMENTS) -> Iterator[Result]:
+    def tag(self, items: Iterable[Item], *, together: int | None = None) -> Iterator[Result]:
         """Tag a stream of documents in order, so many `together`; all else passes, and failures of tagging join it."""
         items = iter(items)
         first: list[Item] = []
@@ -73,7 +73,7 @@ class Tagger:
         if workers is None:
             first = list(islice(items, FEW_DOCUMENTS + 1))
             workers = min(usable_cores(), MOST_WORKERS) if len(first) > FEW_DOCUMENTS else 1
-        chunks = _chunks(chain(first, items), together)
+        chunks = _chunks(chain(first, items), together or CHUNK_DOCUMENTS)
         for results in self._in_processes(chunks, workers) if workers > 1 else map(self.tag_chunk, chunks):
             yield from results
 
