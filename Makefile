@@ -60,9 +60,11 @@ evaluate: $(VENV)/ready
 			--model $(MODEL) --report $(OUT)/evaluate/$$name --force || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
-# A finished run is not trained again and a stopped one goes on; `rm -r` its folder to do it anew.
+# A finished run is not trained again and a stopped one goes on; `rm -r` its folder to do it anew. One thread: with more,
+# sums come in another order, and the model is another.
 $(RUNS)/%/model: training/embedded.toml data/articles/train.jsonl annotations/gold/train.jsonl | models/encoders/embedded
-	$(BIN)/hoidam train $< --output $(@D) $(if $(wildcard $(@D)),--resume) --set seed=$(lastword $(subst -, ,$*))
+	OMP_NUM_THREADS=1 $(BIN)/hoidam train $< --output $(@D) $(if $(wildcard $(@D)),--resume) \
+		--set seed=$(lastword $(subst -, ,$*))
 	touch $@
 
 # The mean of the weights of all seeds, which begin alike; whether it is better than each of them, dev says.
