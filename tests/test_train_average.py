@@ -59,7 +59,7 @@ def test_an_average_is_a_run_folder_with_a_model_that_tags(runs, small, tmp_path
 
 
 def score_of(folder):
-    return json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["best_dev_score"]
+    return read_report(folder / "dev.json")["measures"]["strict"]["macro"]["f1"]
 
 
 def test_heads_begin_alike_whatever_the_seed(small, fresh_folder):
@@ -93,6 +93,6 @@ def test_what_is_no_set_of_runs_with_other_seeds_is_refused(runs, small, fresh_f
     with pytest.raises(RecipeError, match="other data"):
         average([runs[0], longer], folder=tmp_path / "mean", device="cpu")
     (longer / "provenance.json").unlink()
-    with pytest.raises(CheckpointError, match="no dev score"):
+    with pytest.raises(CheckpointError, match="no finished run"):
         average([runs[0], longer], folder=tmp_path / "mean", device="cpu")
     assert not (tmp_path / "mean").exists()

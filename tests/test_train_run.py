@@ -25,6 +25,7 @@ from hoidam.encode.segmenters import load_segmenter
 from hoidam.encode.text import TextEncoder
 from hoidam.errors import CheckpointError, DataError, HoidamError, RecipeError
 from hoidam.evaluate import Measure, read_report, score
+from hoidam.evaluate.render import FORMAT
 from hoidam.labels import Category, LabelScheme, SpanType
 from hoidam.model import TaggerModel, load_encoder
 from hoidam.predict import Prediction, Thresholds
@@ -208,12 +209,13 @@ def test_of_several_runs_the_best_on_dev_is_taken(tmp_path, monkeypatch):
     models = [tmp_path / name / "model" for name in ("a", "b", "c")]
     for model, found in zip(models, (0.5, 0.75, 0.75), strict=True):
         model.mkdir(parents=True)
-        (model.parent / "provenance.json").write_text(json.dumps({"best_dev_score": found}))
+        report = {"format": FORMAT, "measures": {"strict": {"macro": {"f1": found}}}, "per_article": []}
+        (model.parent / "dev.json").write_text(json.dumps(report))
     assert results.best_on_dev(models) == models[1]
     assert results.best_on_dev([tmp_path / "elsewhere"]) == tmp_path / "elsewhere"
     monkeypatch.chdir(models[1])
     assert results.best_on_dev([models[0], Path()]) == Path()
-    with pytest.raises(CheckpointError, match="no dev score there"):
+    with pytest.raises(CheckpointError, match="no dev scores there"):
         results.best_on_dev([*models, tmp_path / "d" / "model"])
 
 

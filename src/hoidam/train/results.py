@@ -7,8 +7,8 @@ from typing import Any
 
 from hoidam.checkpoint import save_model
 from hoidam.document import Annotated, Tagged
-from hoidam.errors import CheckpointError
-from hoidam.evaluate import Candidates, Measure, make_report, render_markdown, score
+from hoidam.errors import CheckpointError, DataError
+from hoidam.evaluate import Candidates, Measure, make_report, read_report, render_markdown, score
 from hoidam.files import json_line, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
 from hoidam.train.calibrate import fit_calibration
@@ -20,6 +20,7 @@ from hoidam.train.thresholds import tune_thresholds
 
 MODEL_NAME = "model"
 PROVENANCE_NAME = "provenance.json"
+DEV_NAME = "dev.json"
 
 
 def dev_scores(predictor: Predictor, corpus: Corpus) -> dict[str, float]:
@@ -68,7 +69,7 @@ def write_results(
         show_errors=True,
         seed=setup.recipe.seed,
     ).to_dict(facts=provenance)
-    _write_json(folder / "dev.json", report)
+    _write_json(folder / DEV_NAME, report)
     (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
     (folder / "curves.jsonl").write_text("".join(json_line(entry) for entry in curves), encoding="utf-8")
     _write_json(folder / PROVENANCE_NAME, provenance)
@@ -79,15 +80,21 @@ def write_results(
 
 
 def best_on_dev(models: Sequence[Path]) -> Path:
-    """Of the model folders of several runs, the one whose run had the best dev score; the first of equals.
+    """Of the model folders of several runs, the one that does best on dev; the first of equals.
 
-    Raises CheckpointError where there are several and a run's provenance is missing.
+    What counts is what a model gives out, thresholds applied: the mean strict F1 over span types. The score that chose a
+    run's best epoch also counts what thresholds hold back. Raises CheckpointError where there are several and a run has
+    no report on dev.
     """
     return models[0] if len(models) == 1 else max(models, key=_dev_score)
 
 
 def _dev_score(model: Path) -> float:
-    return float(read_provenance(model.resolve().parent)["best_dev_score"])
+    path = model.resolve().parent / DEV_NAME
+    try:
+        return float(read_report(path)["measures"]["strict"]["macro"]["f1"] or 0.0)
+    except DataError:
+        raise CheckpointError(f"{path}: no dev scores there. Give the models of finished runs, or one alone") from None
 
 
 def read_provenance(run: Path) -> dict[str, Any]:
@@ -97,7 +104,7 @@ def read_provenance(run: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         float(found["best_dev_score"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise CheckpointError(f"{path}: no dev score there. Give the models of finished runs, or one alone") from None
+        raise CheckpointError(f"{path}: no finished run's. Give the folders of finished runs") from None
     return found
 
 
