@@ -82,8 +82,8 @@ def write_results(
 def best_on_dev(models: Sequence[Path]) -> Path:
     """Of the model folders of several runs, the one that does best on dev; the first of equals.
 
-    What counts is what a model gives out, thresholds applied: the mean strict F1 over span types. The score that chose a
-    run's best epoch also counts what thresholds hold back. Raises CheckpointError where there are several and a run has
+    What counts is what a model gives out, thresholds applied: the mean strict F1 over span types. The score that chose
+    a run's best epoch also counts what thresholds hold back. Raises CheckpointError where there are several and one has
     no report on dev.
     """
     return models[0] if len(models) == 1 else max(models, key=_dev_score)
