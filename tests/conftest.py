@@ -105,9 +105,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def service(model_folder: Path) -> Iterator[Service]:
     """A running `hoidam serve` with narrow limits on what one request holds."""
-    running = Service(model_folder, "--max-body", 60_000, "--max-characters", 5000, "--max-articles", 8)
-    yield running
-    assert running.stop() == 0
+    with Service(model_folder, "--max-body", 60_000, "--max-characters", 5000, "--max-articles", 8) as running:
+        yield running
+        assert running.stop() == (0, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,22 +13,12 @@ from typing import Any
 TIMEOUT = 120.0
 
 
-class Service:
-    """A running service on a free port, told apart by its address."""
+class Client:
+    """What asks the service at an address of this machine."""
 
-    def __init__(self, model: Path, *options: object) -> None:
-        code = "from hoidam.cli import main; main()"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, "serve", "--model", str(model), "--port", "0", *map(str, options)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        self.address = line.removeprefix("hoidam: ").strip()
-        assert self.address.startswith("http://127.0.0.1:"), line + self.process.stderr.read()
-        self.port = int(self.address.rpartition(":")[2])
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.port = int(address.rpartition(":")[2])
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
@@ -55,7 +45,33 @@ class Service:
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    def stop(self) -> int:
-        """Ask it to end; its exit code."""
+
+class Service(Client):
+    """A running service on a free port; as a context, it is gone at the end whatever happened."""
+
+    def __init__(self, model: Path, *options: object) -> None:
+        code = "from hoidam.cli import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, "serve", "--model", str(model), "--port", "0", *map(str, options)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        address = line.removeprefix("hoidam: ").strip()
+        assert address.startswith("http://127.0.0.1:"), line + self.process.stderr.read()
+        super().__init__(address)
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+
+    def stop(self) -> tuple[int, str]:
+        """Ask it to end; its exit code, and what it printed after its address."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(TIMEOUT)
+        said = self.process.communicate(timeout=TIMEOUT)[1]
+        return self.process.returncode, said

@@ -575,6 +575,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     device: Device = "auto",
+    precision: Precision = "auto",
     max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request.")] = 10_000_000,
     max_characters: Annotated[int, typer.Option(min=1, help="Code points of an article.")] = 100_000,
     max_articles: Annotated[int, typer.Option(min=1, help="Articles of a request.")] = 64,
@@ -599,7 +600,7 @@ def serve(
         waiting=max_waiting,
         requests=max_requests,
     )
-    tagger = Tagger.load(model or find_model(Path()), device=device)
+    tagger = Tagger.load(model or find_model(Path()), device=device, precision=precision)
     run(tagger, host=host, port=port, limits=limits, on_listen=lambda address: _say(f"hoidam: {address}"))
 
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from hoidam.serve.limits import Limits
 from hoidam.serve.messages import Article, Articles, Mistake, Problem, Record, Records
 from hoidam.serve.metrics import Metrics
 from hoidam.tag.batch import to_record
-from hoidam.tag.tagger import Tagger
+from hoidam.tag.tagger import Result, Tagger
 
 RETRY_SECONDS = 2
 _CLIENT_GONE = 499
@@ -94,7 +95,8 @@ class Service:
 
     def _checked(self, articles: Sequence[Any], *, listed: bool) -> list[Mapping[str, Any]]:
         """Articles as records, each with an id; raises RefusedError on what is too many, too long or named alike."""
-        bound, longest = self.limits.articles, self.limits.characters
+        # What no empty queue holds would be told to come again for ever.
+        bound, longest = min(self.limits.articles, self.limits.waiting), self.limits.characters
         mistakes = []
         if len(articles) > bound:
             mistakes.append(
@@ -119,7 +121,7 @@ class Service:
             futures = self.batcher.submit(items)
         except QueueFullError:
             raise RefusedError(503, f"{self.batcher.depth} articles wait already. Come again later") from None
-        work = asyncio.gather(*map(asyncio.wrap_future, futures))
+        work = asyncio.ensure_future(_results(futures))
         gone = asyncio.ensure_future(_disconnect(request))
         either: set[asyncio.Future[Any]] = {work, gone}
         try:
@@ -152,16 +154,24 @@ def make_app(tagger: Tagger, *, limits: Limits) -> FastAPI:
     @app.middleware("http")
     async def measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         start = time.perf_counter()
-        response = await call_next(request)
-        route = request.scope.get("route")
-        service.metrics.requests.labels(getattr(route, "path", "other"), response.status_code).inc()
-        service.metrics.seconds.observe(time.perf_counter() - start)
+        status = 500
+        try:
+            response = await call_next(request)
+            status = response.status_code
+        finally:
+            route = request.scope.get("route")
+            service.metrics.requests.labels(getattr(route, "path", "other"), status).inc()
+            service.metrics.seconds.observe(time.perf_counter() - start)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     @app.exception_handler(RefusedError)
     async def refuse(_: Request, error: RefusedError) -> Response:
         return error.response()
+
+    @app.exception_handler(Exception)
+    async def fail(_: Request, __: Exception) -> Response:
+        return RefusedError(500, "a fault in the service. What it printed says more").response()
 
     @app.post("/tag", summary="Tag one article", **_described(Article, Record))
     async def tag(request: Request) -> Response:
@@ -209,6 +219,7 @@ def _described(kind: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]
             415: "Not JSON",
             422: "Fields are wrong; `mistakes` says which",
             429: "Too many requests at once; see Retry-After",
+            500: "A fault in the service",
             503: "Too many articles wait; see Retry-After",
         }.items()
     }
@@ -243,6 +254,11 @@ def _place(steps: Sequence[int | str]) -> str:
     """Where in a body: `articles[3].text`."""
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return place.removeprefix(".") or "body"
+
+
+async def _results(futures: Sequence[Future[Result]]) -> list[Result]:
+    """The results of all; cancelled, it cancels those that have not begun."""
+    return await asyncio.gather(*map(asyncio.wrap_future, futures))
 
 
 async def _disconnect(request: Request) -> None:

@@ -74,7 +74,10 @@
 
   function bar([name, score], palette) {
     const item = document.createElement("li");
-    item.append(make("b", "", name), make("span", "count", score.toFixed(2)), document.createElement("i"));
+    const words = name.split(/(?<=_)/).map((word) => [shownText(word), document.createElement("wbr")]);
+    const label = make("b", "");
+    label.append(...words.flat());
+    item.append(label, make("span", "count", score.toFixed(2)), document.createElement("i"));
     item.style.setProperty("--v", score);
     item.style.setProperty("--hc", palette.categories.get(name));
     return item;

@@ -27,9 +27,11 @@ def run(tagger: Tagger, *, host: str, port: int, limits: Limits, on_listen: Call
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    server = uvicorn.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn has its own handlers while it runs and repeats the signal to these after it has ended in order.
-        signal.signal(number, signal.SIG_IGN)
+        # uvicorn sets these itself only once it runs, by when the address is known and a signal may have come; and it
+        # repeats a signal to what was set before after it has ended in order, which then must not end the process.
+        signal.signal(number, server.handle_exit)
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     on_listen(f"http://{shown}:{listener.getsockname()[1]}")
-    uvicorn.Server(config).run(sockets=[listener])
+    server.run(sockets=[listener])
