@@ -46,7 +46,7 @@ run: $(VENV)/ready models/encoders/embedded
 	@echo "page to open   $(OUT)/samples.html"
 
 test: $(VENV)/ready
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/ready
 	$(BIN)/ruff check src tests eval

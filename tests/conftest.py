@@ -14,6 +14,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Several processes run the tests; and a training on two threads does not repeat one on one to the last digit.
+os.environ["OMP_NUM_THREADS"] = "1"
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A suite that a shell runs in the background would hand on to commands that they ignore Ctrl-C, which tests send.
     signal.signal(signal.SIGINT, signal.default_int_handler)

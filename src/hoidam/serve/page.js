@@ -192,4 +192,5 @@
     if (button) goTo(button.dataset.at);
   });
   counted();
+  input.focus();
 })();
