@@ -103,7 +103,16 @@ class PipelineEngine:
 
 
 def _tagged(document: Document, spans: Iterable[Span | None]) -> Tagged:
-    return Tagged(document.id, document.source, tuple(sorted({span for span in spans if span})), {}, "")
+    return Tagged(document.id, document.source, tuple(apart(span for span in spans if span)), {}, "")
+
+
+def apart(spans: Iterable[Span]) -> list[Span]:
+    """Spans that overlap no other of their type: where windows that overlap differ, the one that begins first, longest."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not any(span.type == other.type and span.overlaps(other) for other in kept):
+            kept.append(span)
+    return sorted(kept)
 
 
 def build_classifier(model: Path) -> Any:
