@@ -107,7 +107,7 @@ def _tagged(document: Document, spans: Iterable[Span | None]) -> Tagged:
 
 
 def apart(spans: Iterable[Span]) -> list[Span]:
-    """Spans that overlap none of their type: where overlapping windows differ, the one that begins first, or is longer."""
+    """Spans none of which overlap within a type: where windows differ, the one that begins first, then the longest."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         if not any(span.type == other.type and span.overlaps(other) for other in kept):
