@@ -886,6 +886,31 @@ def gold_split(
     _say(f"near-duplicates across parts: {parts.crossing_duplicates}")
 
 
+@gold_app.command("noise")
+def gold_noise(
+    gold: GoldFiles,
+    articles: ArticleFiles,
+    articles_output: Annotated[Path, typer.Option(help="The .jsonl file for the garbled articles.")],
+    gold_output: Annotated[Path, typer.Option(help="The .jsonl file for their gold.")],
+    rate: Annotated[float, typer.Option(help="The share of words, or spaces, that are garbled, 0 to 1.")] = 0.05,
+    kinds: Annotated[
+        str, typer.Option(metavar="NAME,…", help="Any of marks, tones, case, letters, spaces.")
+    ] = "marks,tones,case,letters,spaces",
+    seed: Annotated[int, typer.Option(help="The seed of what is garbled.")] = 1,
+    labels: Labels = None,
+    force: Force = False,
+) -> None:
+    """Put typing errors into annotated articles, so that `hoidam evaluate` shows what they cost a model."""
+    from hoidam.gold.noise import add_noise
+    from hoidam.gold.outputs import check_outputs, write_outputs
+
+    annotated, _ = _read_gold(gold, articles, labels)
+    check_outputs(articles_output, gold_output, inputs=[*gold, *articles], force=force)
+    garbled = add_noise(annotated, kinds=kinds.split(","), rate=rate, seed=seed)
+    write_outputs(garbled, articles=articles_output, gold=gold_output, force=force)
+    _say(f"{len(garbled)} articles: {articles_output}, {gold_output}")
+
+
 @gold_app.command("agree")
 def gold_agree(
     first: Annotated[Path, typer.Argument(help="One annotator's gold.")],
