@@ -12,6 +12,8 @@ import tiny
 
 from hoidam.checkpoint import load_model
 from hoidam.decode import find_spans
+from hoidam.document import Span
+from hoidam.predict import Prediction, Thresholds
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,6 +112,16 @@ def test_scoring_leaves_the_threads_of_the_caller_alone(bert_folder):
     tiny.predictor(bert_folder, tiny.SCHEME).predict([tiny.TEXT])
     assert torch.get_num_threads() == 3
     torch.set_num_threads(before)
+
+
+def test_a_short_text_needs_its_share_of_the_evidence_that_an_article_needs():
+    """At w words below 300, w 300ths of the threshold; an empty text counts as one word."""
+    span = Span(0, 3, "A", "X", 0.9)
+    thresholds = Thresholds(spans={}, categories=0.0, article=3.0)
+    for words, least in ((0, 0.01), (1, 0.01), (30, 0.3), (150, 1.5), (299, 2.99), (300, 3.0), (5000, 3.0)):
+        for total, given in ((least * 0.999, False), (least * 1.001, True)):
+            kept = Prediction((span,), {"X": total / 2, "Y": total / 2}, words=words).above(thresholds)
+            assert (bool(kept.spans), bool(kept.categories)) == (given, given)
 
 
 def test_predictions_lie_in_the_input_in_order_with_scores_and_categories_of_the_scheme(predictor):

@@ -84,7 +84,8 @@ def ordered(before, after):
 
 def test_thresholds_are_compared_with_calibrated_scores():
     span = Span(0, 3, "A", score=0.4)
-    raised = Prediction((span,), {"X": 0.2}).calibrated(Calibration({"A": ScoreMap(1.0, 1.0)}, ScoreMap(1.0, 2.0)))
+    calibration = Calibration({"A": ScoreMap(1.0, 1.0)}, ScoreMap(1.0, 2.0))
+    raised = Prediction((span,), {"X": 0.2}, words=3).calibrated(calibration)
     assert raised.spans[0].score == pytest.approx(1 / (1 + np.exp(-(logit(0.4) + 1))))
     kept = raised.above(Thresholds({"A": 0.6}, categories=0.6))
     assert (len(kept.spans), list(kept.categories)) == (1, ["X"])
@@ -151,5 +152,5 @@ def test_each_type_has_a_map_of_its_own_and_categories_one_together():
 
 def test_without_predictions_nothing_is_calibrated():
     gold = [Annotated(Article("a", "x"))]
-    found = fit_calibration(gold, candidates=[Prediction((), {}).tagged("a")], scheme=SCHEME)
+    found = fit_calibration(gold, candidates=[Prediction((), {}, words=0).tagged("a")], scheme=SCHEME)
     assert found == Calibration({"A": ScoreMap(), "B": ScoreMap()}, ScoreMap())

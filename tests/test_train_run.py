@@ -508,7 +508,7 @@ def random_dev(rng, scheme, count):
             for name in scheme.category_names
         }
         gold.append(Annotated(Article(f"a{number}", "x" * 60), tuple(sorted(spans)), categories))
-        predictions.append(Prediction(tuple(sorted(found)), scores))
+        predictions.append(Prediction(tuple(sorted(found)), scores, words=rng.choice([150, 299, 300, 2000])))
     return gold, predictions
 
 
@@ -542,7 +542,7 @@ def test_tuned_thresholds_are_the_best_of_all_that_can_be_chosen(seed):
         types=(SpanType("A"), SpanType("B", categorised=True)), categories=(Category("X"), Category("Y"))
     )
     gold, predictions = random_dev(random.Random(seed), scheme, 20)
-    article = -max((round(articles_told_apart(gold, predictions, step / 20), 9), -step) for step in range(41))[1] / 20
+    article = -max((round(articles_told_apart(gold, predictions, step / 20), 9), -step) for step in range(81))[1] / 20
     tried = {}
     for step in range(20):
         value = step / 20
@@ -559,7 +559,7 @@ def test_tuned_thresholds_are_the_best_of_all_that_can_be_chosen(seed):
 def test_categories_that_dev_never_has_are_not_given_to_every_article():
     scheme = LabelScheme(types=(SpanType("A", categorised=True),), categories=(Category("X"),))
     gold = [Annotated(Article("a", "x"))]
-    predictions = [Prediction((), {"X": 0.2})]
+    predictions = [Prediction((), {"X": 0.2}, words=1)]
     thresholds = tune_thresholds(gold, predictions, scheme=scheme)
     assert predictions[0].above(thresholds).categories == {}
 

@@ -21,6 +21,8 @@ from hoidam.networks import Network, NetworkScores
 
 _LEAST_SCORE = 1e-12
 """Scores closer to 0 or 1 count as so close, so that their odds are finite."""
+_FULL_LENGTH = 300
+"""Words from which on an article must show all the evidence that is asked for; a shorter one must in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Thresholds:
 
     An article whose categories' scores add up to less than `article` has none, and no span with a category: the sum is
     the number of categories to be expected. What is about cooperation speaks of several fields, or of one for certain.
+    Of a text of less than 300 words a share of `article` is asked for: a brief has no room to speak of several.
     """
 
     spans: Mapping[str, float]
@@ -106,25 +109,31 @@ class Thresholds:
 class Prediction:
     """Spans in text order on the input's offsets, and categories, with scores from 0 to 1.
 
-    What a Predictor gives holds every span that it found, every category, and the network's own scores.
+    What a Predictor gives holds every span that it found, every category, and the network's own scores. `words` of the
+    text were read, divided at white space.
     """
 
     spans: tuple[Span, ...]
     categories: Mapping[str, float]
+    words: int
+
+    @property
+    def evidence(self) -> float:
+        """The number of categories to be expected, counted up for a short text to what a whole article would show."""
+        return sum(self.categories.values()) / min(1.0, max(1, self.words) / _FULL_LENGTH)
 
     def calibrated(self, calibration: Calibration) -> "Prediction":
         """The same spans and categories with their scores mapped."""
-        return Prediction(
-            tuple(
-                replace(span, score=calibration.spans.get(span.type, ScoreMap())(span.score or 0.0))
-                for span in self.spans
-            ),
-            {name: calibration.categories(score) for name, score in self.categories.items()},
+        maps = calibration.spans
+        return replace(
+            self,
+            spans=tuple(replace(span, score=maps.get(span.type, ScoreMap())(span.score or 0.0)) for span in self.spans),
+            categories={name: calibration.categories(score) for name, score in self.categories.items()},
         )
 
     def above(self, thresholds: Thresholds) -> "Prediction":
         """What reaches its threshold; categories from the highest score down."""
-        about_any = sum(self.categories.values()) >= thresholds.article
+        about_any = self.evidence >= thresholds.article
         categories = {
             name: score
             for name, score in sorted(self.categories.items(), key=lambda item: (-item[1], item[0]))
@@ -135,7 +144,7 @@ class Prediction:
             for span in self.spans
             if (span.score or 0.0) >= thresholds.spans.get(span.type, 0.0) and (about_any or span.category is None)
         )
-        return Prediction(spans, categories)
+        return replace(self, spans=spans, categories=categories)
 
     def tagged(self, name: str, *, source: str = "", model: str = "") -> Tagged:
         """The prediction under an article's id, with where the text and the prediction come from."""
@@ -221,7 +230,11 @@ class Predictor:
                 score *= float(probabilities[best])
             spans.append(Span(*reading.input_offsets(found), kind.name, category, score))
         categories = (evidence + scores.article) / 2
-        return Prediction(tuple(sorted(spans)), dict(zip(self.scheme.category_names, categories.tolist(), strict=True)))
+        return Prediction(
+            tuple(sorted(spans)),
+            dict(zip(self.scheme.category_names, categories.tolist(), strict=True)),
+            words=len(reading.normalised.text.split()),
+        )
 
 
 def logit(score: float) -> float:

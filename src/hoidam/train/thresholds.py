@@ -68,7 +68,7 @@ def _tagged(gold: Sequence[Annotated], predictions: Sequence[Prediction]) -> lis
 
 
 def _article_threshold(gold: Sequence[Annotated], predictions: Sequence[Prediction]) -> float:
-    expected = [sum(prediction.categories.values()) for prediction in predictions]
+    expected = [prediction.evidence for prediction in predictions]
     with_any = [number for number, annotated in zip(expected, gold, strict=True) if annotated.categories]
     without = [number for number, annotated in zip(expected, gold, strict=True) if not annotated.categories]
     if not with_any or not without:
