@@ -1,6 +1,7 @@
 # make run: set up, train, score, tag, show.   make test: set up, run the tests.
 # make evaluate: score MODEL on every benchmark.   make targets: what MODEL is to reach on test, and what it has.
-# make model: train the shipped model anew.   make curve: scores by size.   make speed: batch inference against its rivals.
+# make model: train the shipped model anew.   make curve: scores by size.   make noise: scores of MODEL by typing errors.
+# make speed: batch inference against its rivals.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,10 +16,13 @@ SEEDS := 1 2 3
 # Train articles of each point of the learning curve, and epochs, more where fewer articles make fewer steps; 0 is all.
 CURVE := 60:13 120:8 240:5 0:4
 
+# Shares of words that are garbled, with all kinds of typing errors, and with one kind alone.
+NOISE := all:0 all:0.02 all:0.05 all:0.1 marks:0.05 tones:0.05 case:0.05 letters:0.05 spaces:0.05
+
 PARTS := train dev test
 CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
 
-.PHONY: setup run test check evaluate targets model curve speed fix stats clean
+.PHONY: setup run test check evaluate targets model curve noise speed fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -91,6 +95,21 @@ curve: $(VENV)/ready models/encoders/embedded
 	done; done
 	$(BIN)/hoidam summarise $(foreach point,$(CURVE),$(OUT)/curve/$(firstword $(subst :, ,$(point)))) \
 		--output $(OUT)/curve.md --force
+
+noise: $(VENV)/ready
+	for point in $(NOISE); do kind=$${point%:*}; rate=$${point#*:}; for seed in $(SEEDS); do \
+		folder=$(OUT)/noise/$$kind-$$rate/$$seed; \
+		$(BIN)/hoidam gold noise --articles data/articles/test.jsonl --gold annotations/gold/test.jsonl \
+			--labels annotations/labels.toml --rate $$rate --seed $$seed $$(test $$kind = all || echo --kinds $$kind) \
+			--articles-output $(OUT)/noise/articles.jsonl --gold-output $(OUT)/noise/gold.jsonl --force || exit 1; \
+		test -d $$folder || $(BIN)/hoidam evaluate --gold $(OUT)/noise/gold.jsonl --articles $(OUT)/noise/articles.jsonl \
+			--labels annotations/labels.toml --model $(MODEL) --report $$folder || exit 1; \
+		test $$rate != 0 || break; \
+	done; done
+	$(BIN)/hoidam summarise $(foreach point,$(NOISE),$(OUT)/noise/$(subst :,-,$(point))) \
+		--output eval/noise/test.md --force
+	$(BIN)/hoidam summarise $(foreach point,$(NOISE),$(OUT)/noise/$(subst :,-,$(point))) \
+		--output eval/noise/test.json --force
 
 speed: $(VENV)/ready
 	$(BIN)/python -m eval.speed --output eval/speed
