@@ -81,8 +81,8 @@ def loss_rows(scores: Sequence[Mapping[str, Any]], losses: Iterable[Loss]) -> li
 
 def is_held(loss: Mapping[str, Any]) -> bool:
     """Whether a row of `loss_rows` lies within its bound."""
-    difference: float = loss["difference"]
-    return (-difference if loss["below_only"] else abs(difference)) <= loss["at_most"]
+    apart = -loss["difference"] if loss["below_only"] else abs(loss["difference"])
+    return bool(apart <= loss["at_most"])
 
 
 def missed(results: Mapping[str, Any], *, wanted: Iterable[Ratio] = ()) -> list[str]:
