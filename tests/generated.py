@@ -102,7 +102,7 @@ class Corpus:
             "articles": [str(self.articles(part)) for part in ("train", "dev")],
             "train": [str(self.gold("train"))],
             "dev": [str(self.gold("dev"))],
-        }
+        } | settings.pop("data", {})
         tables: dict[str, dict[str, Any]] = {
             "encoder": {"name": str(encoder)},
             "window": {"size": 96, "overlap": 16},

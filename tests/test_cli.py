@@ -829,6 +829,29 @@ def test_a_model_is_written_anew_with_the_reports_on_it(command, place, corpus, 
     assert files(place / "small") == sorted(path.name for path in model_folder.iterdir())
 
 
+def test_a_model_that_falls_short_of_another_is_not_written(command, place, corpus, model_folder, fresh_folder):
+    recipe = corpus.write_recipe(place / "worse.toml", fresh_folder, training={"epochs": 1}, data={"train_limit": 8})
+    assert command("train", recipe, "--output", "worse", "--device", "cpu").code == 0
+    worse = place / "worse" / "model"
+    gold = ("--gold", corpus.gold("dev"), "--articles", corpus.articles("dev"), "--labels", corpus.labels)
+    export = ("export", "--format", "int8", *gold)
+    refused = command(*export, "--model", worse, "--against", model_folder, "--output", "small")
+    assert_refused(refused, f"worse/model: more than 0.007 of strict F1 below {model_folder} (all types ")
+    assert not (place / "small").exists()
+    written = command(*export, "--model", worse, "--against", model_folder, "--margin", 1, "--output", "small")
+    assert written.code == 0
+    found = re.search(r"Beside model, F1 on 10 articles: all types ([01]\.\d+) -> ([01]\.\d+), WHO ", written.err)
+    for name, folder, f1 in zip(("a", "b"), (model_folder, worse), found.groups(), strict=True):
+        scoring = scored(corpus, "--labels", corpus.labels, "--model", folder, "--device", "cpu")
+        assert command(*scoring, "--report", name).code == 0
+        micro = read_report(place / name / "report.json")["measures"]["strict"]["micro"]["f1"]
+        assert micro == pytest.approx(float(f1), abs=1e-3)
+    assert found.group() in (place / "small" / "README.md").read_text(encoding="utf-8")
+    assert command(*export, "--model", model_folder, "--against", worse, "--output", "better").code == 0
+    bare = ("export", "--format", "int8", "--model", worse, "--against", worse, "--output", "bare")
+    assert "--against scores two models on gold" in command(*bare).err
+
+
 def test_articles_are_counted_by_region_with_a_gazetteer_and_its_type(command, corpus):
     counting = ("gold", "stats", "--gold", corpus.gold("train"), "--articles", corpus.articles("train"))
     gazetteer = ("--labels", corpus.labels, "--gazetteer", GAZETTEER)

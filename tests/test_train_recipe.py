@@ -17,7 +17,8 @@ def write(folder, text):
 
 
 def test_a_recipe_written_out_reads_back_the_same(tmp_path):
-    recipe = recipe_from_dict(SMALLEST | {"description": 'says "hội đàm"\nand \\ more', "seed": 7}, source="test")
+    more = {"description": 'says "hội đàm"\nand \\ more', "seed": 7, "encoder": {"name": "e", "keep_layers": [0, 3]}}
+    recipe = recipe_from_dict(SMALLEST | more, source="test")
     assert read_recipe(write(tmp_path, recipe_to_toml(recipe))) == recipe
 
 
@@ -64,6 +65,13 @@ def test_all_mistakes_are_reported_together_with_their_keys(tmp_path):
         ("training", "patience", -1),
         ("encoder", "segmenter", "scissors"),
         ("encoder", "frozen_layers", -1),
+        ("encoder", "keep_layers", [0, -1]),
+        ("encoder", "keep_layers", [0, 1.5]),
+        ("encoder", "keep_layers", 3),
+        ("teacher", "weight", 0.0),
+        ("teacher", "weight", 1.1),
+        ("teacher", "temperature", 0.0),
+        ("data", "unlabelled", ["u.jsonl"]),
         ("data", "train_limit", -1),
         ("data", "workers", -1),
     ],
@@ -72,6 +80,14 @@ def test_a_value_out_of_range_is_refused_by_name(table, key, value):
     data = SMALLEST | {table: SMALLEST.get(table, {}) | {key: value}}
     with pytest.raises(RecipeError, match=f"{table}.{key}"):
         recipe_from_dict(data, source="test")
+
+
+def test_a_student_s_settings_are_read_written_and_at_odds_with_others():
+    data = SMALLEST | {"data": DATA | {"unlabelled": ["u.jsonl"]}, "teacher": {"model": "m", "weight": 1}}
+    recipe = recipe_from_dict(data | {"encoder": {"name": "e", "keep_layers": [0, 3]}}, source="test")
+    assert (recipe.encoder.keep_layers, recipe.data.unlabelled, recipe.teacher.weight) == ((0, 3), ("u.jsonl",), 1.0)
+    with pytest.raises(RecipeError, match="give this or layers, not both"):
+        recipe_from_dict(data | {"encoder": {"name": "e", "keep_layers": [0, 3], "layers": 2}}, source="test")
 
 
 def test_changes_from_the_command_line_win_over_the_file(tmp_path):

@@ -24,7 +24,7 @@ from hoidam.encode.text import TextEncoder
 from hoidam.errors import CheckpointError, DataError, RecipeError
 from hoidam.files import file_sha256, whole_folder
 from hoidam.labels import LabelScheme
-from hoidam.model import TaggerModel, build_encoder
+from hoidam.model import TaggerModel, build_encoder, set_attention_dropout
 from hoidam.networks import Network
 from hoidam.networks.onnx import OnnxNetwork, write_onnx
 from hoidam.networks.pytorch import TorchNetwork, choose_device, choose_precision
@@ -186,12 +186,18 @@ def export_model(
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     """A model folder's weights by name, in float32; raises CheckpointError where they are not there, whole."""
-    _, hashes = read_settings(folder)
+    _check_weights(folder)
+    with loading("model", source=str(folder), cure=_COPY_AGAIN):
+        return unpack(load_file(folder / WEIGHTS_NAME))
+
+
+def _check_weights(folder: Path) -> ModelSettings:
+    """The settings of a model folder that holds weights, and every file as it was written."""
+    settings, hashes = read_settings(folder)
     if WEIGHTS_NAME not in hashes:
         raise CheckpointError(f"{folder}: holds no weights ({WEIGHTS_NAME}). Give the model that it was made of")
     _check_files(folder, hashes)
-    with loading("model", source=str(folder), cure=_COPY_AGAIN):
-        return unpack(load_file(folder / WEIGHTS_NAME))
+    return settings
 
 
 def _save_weights(folder: Path, weights: Mapping[str, torch.Tensor], *, storage: Storage) -> None:
@@ -223,12 +229,8 @@ def load_model(
     format, in need of another segmenter, or made for another scheme than the `scheme` that the caller works with.
     """
     settings, hashes = read_settings(folder)
-    if scheme is not None and scheme.sha256 != settings.scheme.sha256:
-        raise CheckpointError(
-            f"{folder}: the model was trained with other labels "
-            f"({', '.join(settings.scheme.type_names)}; {len(settings.scheme.categories)} categories) than these "
-            f"({', '.join(scheme.type_names)}; {len(scheme.categories)} categories). Use the labels of its training"
-        )
+    if scheme is not None:
+        _check_scheme(folder, settings.scheme, scheme)
     segmenter = _load_segmenter(folder, settings)
     _check_files(folder, hashes)
     tokenizer = load_tokenizer(str(folder))
@@ -239,6 +241,29 @@ def load_model(
     predictor = Predictor(network, encoder=encoder, scheme=settings.scheme)
     stored = hashes[ONNX_NAME if ONNX_NAME in hashes else WEIGHTS_NAME]
     return LoadedModel(predictor, settings, f"{settings.name}@{stored[:12]}")
+
+
+def load_trainable(
+    folder: Path, *, scheme: LabelScheme, attention: str | None, attention_dropout: float, dropout: float
+) -> TaggerModel:
+    """The network of a model folder, in float32, to be trained further.
+
+    Raises CheckpointError where the folder is no whole model with weights, or one of other labels.
+    """
+    settings = _check_weights(folder)
+    _check_scheme(folder, settings.scheme, scheme)
+    return _load_network(
+        folder, settings, attention=attention, attention_dropout=attention_dropout, dropout=dropout
+    ).train()
+
+
+def _check_scheme(folder: Path, own: LabelScheme, wanted: LabelScheme) -> None:
+    if own.sha256 != wanted.sha256:
+        raise CheckpointError(
+            f"{folder}: the model was trained with other labels "
+            f"({', '.join(own.type_names)}; {len(own.categories)} categories) than these "
+            f"({', '.join(wanted.type_names)}; {len(wanted.categories)} categories). Use the labels of its training"
+        )
 
 
 def _load_torch(
@@ -317,11 +342,22 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
             raise CheckpointError(f"{folder / name}: not the file that {SETTINGS_NAME} names. {_COPY_AGAIN}")
 
 
-def _load_network(folder: Path, settings: ModelSettings, *, attention: str | None = None) -> TaggerModel:
+def _load_network(
+    folder: Path,
+    settings: ModelSettings,
+    *,
+    attention: str | None = None,
+    attention_dropout: float | None = None,
+    dropout: float = 0.0,
+) -> TaggerModel:
     with loading("model", source=str(folder), cure=_COPY_AGAIN):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, attn_implementation=attention)
+        if attention_dropout is not None:
+            set_attention_dropout(config, attention_dropout)
         encoder = build_encoder(config)
-        model = TaggerModel(encoder, types=len(settings.scheme.types), categories=len(settings.scheme.categories))
+        model = TaggerModel(
+            encoder, types=len(settings.scheme.types), categories=len(settings.scheme.categories), dropout=dropout
+        )
         model.load_state_dict(unpack(load_file(folder / WEIGHTS_NAME)))
     return model.eval()
 

@@ -521,6 +521,12 @@ def export(
         list[Path] | None,
         typer.Option("--report", help="A report folder of `hoidam evaluate`, for the card; repeatable."),
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another model, such as a student's teacher, to score beside it.")
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0, max=1, help="How far the strict F1 over all types may lie below --against.")
+    ] = 0.007,
     force: Force = False,
 ) -> None:
     """Write a model in another form: float16 is half as large, int8 a quarter; onnx runs without torch's kernels.
@@ -528,21 +534,25 @@ def export(
     Where gold is given, and for the ONNX forms it must be, nothing is written that loses more than 0.002 of mean F1.
     """
     checked = bool(benchmark or gold or articles)
+    if against and not checked:
+        raise typer.BadParameter("--against scores two models on gold: give --benchmark, or --gold and --articles")
     if form.startswith("onnx") and not checked:
         raise typer.BadParameter("an ONNX form is checked on gold: give --benchmark, or --gold and --articles")
     sources = _sources(benchmark, gold=gold, articles=articles, labels=labels, second=None) if checked else None
     from hoidam.checkpoint import export_model
-    from hoidam.tag.scoring import refuse_losses
+    from hoidam.tag.scoring import refuse_losses, refuse_worse
     from hoidam.train.card import card_sections
     from hoidam.train.results import best_on_dev
 
     model = best_on_dev(models)
 
     def check(exported: Path) -> str:
-        found = refuse_losses(sources, model=model, exported=exported) if sources else ""
-        if found:
-            _say(found)
-        return found
+        found = [refuse_losses(sources, model=model, exported=exported)] if sources else []
+        if sources and against:
+            found.append(refuse_worse(sources, model=model, exported=exported, than=against, margin=margin))
+        for line in found:
+            _say(line)
+        return " ".join(found)
 
     export_model(model, output, form=form, scores=card_sections(reports or []), check=check, force=force)
     _say(f"model: {output}, of {model}")

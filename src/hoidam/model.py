@@ -59,7 +59,7 @@ class TaggerModel(nn.Module):
 
         *Shapes:* `input_ids`, `attention_mask`, `piece_words` [windows, pieces], or instead of ids `inputs_embeds`
         [windows, pieces, width]; `tags` [windows, words, types] and `categories` [windows, words], NO_CATEGORY where
-        nothing is to be learnt; `article` [windows, categories].
+        nothing is to be learnt; `article` [windows, categories], the same.
         """
         source = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
         hidden = self.encoder(**source, attention_mask=attention_mask).last_hidden_state
@@ -72,7 +72,7 @@ class TaggerModel(nn.Module):
         if loss is not None and category_logits is not None and categories is not None:
             loss = loss + category_loss(category_logits, categories)
         if loss is not None and article_logits is not None and article is not None:
-            loss = loss + nn.functional.binary_cross_entropy_with_logits(article_logits.float(), article.float())
+            loss = loss + article_loss(article_logits, article)
         return TaggerOutput(
             loss=loss, tag_logits=tag_logits, category_logits=category_logits, article_logits=article_logits
         )
@@ -120,8 +120,13 @@ def pool_words(hidden: Tensor, piece_words: Tensor, *, count: int) -> tuple[Tens
 
 
 def tag_loss(logits: Tensor, tags: Tensor) -> Tensor:
-    """Cross-entropy averaged over words and summed over types, so that more types do not weaken each."""
+    """Cross-entropy averaged over words and summed over types, so that more types do not weaken each.
+
+    Zero where no word has a tag to learn.
+    """
     types = logits.shape[-2]
+    if not bool((tags != NO_CATEGORY).any()):
+        return logits.sum() * 0.0
     return types * nn.functional.cross_entropy(
         logits.float().reshape(-1, TAG_COUNT), tags.reshape(-1), ignore_index=NO_CATEGORY
     )
@@ -133,6 +138,15 @@ def category_loss(logits: Tensor, categories: Tensor) -> Tensor:
     if not bool(known.any()):
         return logits.sum() * 0.0
     loss: Tensor = nn.functional.cross_entropy(logits[known].float(), categories[known])
+    return loss
+
+
+def article_loss(logits: Tensor, article: Tensor) -> Tensor:
+    """Binary cross-entropy averaged over categories and the windows whose part of the article is known."""
+    known = article[:, 0] != NO_CATEGORY
+    if not bool(known.any()):
+        return logits.sum() * 0.0
+    loss: Tensor = nn.functional.binary_cross_entropy_with_logits(logits[known].float(), article[known].float())
     return loss
 
 
@@ -155,9 +169,7 @@ def load_encoder(source: str, *, layers: int = 0, attention: str | None = None, 
         if layers > config.num_hidden_layers:
             raise CheckpointError(f"{source}: has {config.num_hidden_layers} layers, {layers} were asked for")
         config.num_hidden_layers = layers or config.num_hidden_layers
-        for name in ("attention_probs_dropout_prob", "attention_dropout"):
-            if hasattr(config, name):
-                setattr(config, name, attention_dropout)
+        set_attention_dropout(config, attention_dropout)
     return load_weights(
         source,
         cure=cure,
@@ -167,6 +179,13 @@ def load_encoder(source: str, *, layers: int = 0, attention: str | None = None, 
         attn_implementation=attention,
         **_without_pooler(config),
     )
+
+
+def set_attention_dropout(config: Any, dropout: float) -> None:
+    """Replace the dropout of attention weights in an encoder's configuration, where it has one."""
+    for name in ("attention_probs_dropout_prob", "attention_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
 
 
 def build_encoder(config: Any) -> Any:

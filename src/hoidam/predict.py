@@ -180,14 +180,17 @@ class Predictor:
 
     def score(self, texts: Sequence[EncodedText]) -> list[ArticleScores]:
         """The network's scores for each text, in the order given."""
-        windows = [window for text in texts for window in text.encoded]
+        rows = iter(self.score_windows([window for text in texts for window in text.encoded]))
+        return [self._merge(text, [next(rows) for _ in text.windows]) for text in texts]
+
+    def score_windows(self, windows: Sequence[EncodedWindow]) -> list[NetworkScores]:
+        """The network's scores of each window, for its own words alone, in the order given."""
         plan = list(plan_batches([len(window.ids) for window in windows], budget=self.network.batch_pieces))
         rows: dict[int, NetworkScores] = {}
         batches = [[windows[index] for index in batch] for batch in plan]
         for batch, scores in zip(plan, self._threads.map(self._forward, batches), strict=True):
             rows.update(zip(batch, scores, strict=True))
-        places = iter(range(len(windows)))
-        return [self._merge(text, [rows[next(places)] for _ in text.windows]) for text in texts]
+        return [rows[index] for index in range(len(windows))]
 
     def _forward(self, windows: Sequence[EncodedWindow]) -> list[NetworkScores]:
         """Scores of windows of one padded length, each for its own words alone."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import hoidam
 from hoidam.document import Annotated, Span, Tagged, read_tagged
 from hoidam.errors import CheckpointError, DataError
-from hoidam.evaluate import Benchmark, Candidates, GoldSet, Measure, Sources, make_report, score
+from hoidam.evaluate import Benchmark, Candidates, GoldSet, Measure, Scores, Sources, make_report, score
 from hoidam.files import file_sha256, read_json_lines
 from hoidam.labels import LabelScheme
 from hoidam.provenance import command, commit
@@ -77,8 +77,8 @@ def refuse_losses(sources: Sources | Benchmark, *, model: Path, exported: Path) 
     Raises CheckpointError where the exported one loses more than LARGEST_LOSS of their mean.
     """
     wanted = sources.read()
-    before, after = (_f1(wanted, model=folder) for folder in (model, exported))
-    found = ", ".join(f"{name} {before[name]:.4f} -> {after[name]:.4f}" for name in before)
+    before, after = (_f1(_scored(wanted, model=folder)) for folder in (model, exported))
+    found = _side_by_side(before, after)
     if fmean(before.values()) - fmean(after.values()) > LARGEST_LOSS:
         raise CheckpointError(
             f"{model}: loses more than {LARGEST_LOSS} of mean F1 in this form ({found}), so nothing was written. "
@@ -87,13 +87,37 @@ def refuse_losses(sources: Sources | Benchmark, *, model: Path, exported: Path) 
     return f"F1 on {len(wanted.gold)} articles: {found}."
 
 
-def _f1(wanted: GoldSet, *, model: Path) -> dict[str, float]:
+def refuse_worse(sources: Sources | Benchmark, *, model: Path, exported: Path, than: Path, margin: float) -> str:
+    """Score a model as it is exported beside another one, such as its teacher, and give a sentence on both.
+
+    Raises CheckpointError where its strict micro F1 over span types lies more than `margin`, a share of 1, below.
+    """
+    wanted = sources.read()
+    theirs, ours = (_scored(wanted, model=folder) for folder in (than, exported))
+    before, after = (scores.table(Measure.STRICT).micro.ratios.f1 or 0.0 for scores in (theirs, ours))
+    found = _side_by_side({"all types": before} | _f1(theirs), {"all types": after} | _f1(ours))
+    if before - after > margin:
+        raise CheckpointError(
+            f"{model}: more than {margin} of strict F1 below {than} ({found}), so nothing was written. "
+            "Train it longer, or with more layers"
+        )
+    return f"Beside {than.name}, F1 on {len(wanted.gold)} articles: {found}."
+
+
+def _side_by_side(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {before[name]:.4f} -> {after[name]:.4f}" for name in before)
+
+
+def _scored(wanted: GoldSet, *, model: Path) -> Scores:
     predictions = _tag(wanted.gold, model=model, device="cpu", precision="fp32", scheme=wanted.scheme).predictions
-    scores = score(wanted.gold, predictions=predictions, scheme=wanted.scheme)
+    return score(wanted.gold, predictions=predictions, scheme=wanted.scheme)
+
+
+def _f1(scores: Scores) -> dict[str, float]:
+    """Strict F1 by span type, and micro F1 of the categories where the scheme has any."""
     found = {name: counts.ratios.f1 or 0.0 for name, counts in scores.table(Measure.STRICT).rows.items()}
-    if wanted.scheme.categories:
-        found["categories"] = scores.table(Measure.CATEGORIES).micro.ratios.f1 or 0.0
-    return found
+    categories = scores.table(Measure.CATEGORIES)
+    return found | ({"categories": categories.micro.ratios.f1 or 0.0} if categories.rows else {})
 
 
 def _tag(wanted: Sequence[Annotated], *, model: Path, device: str, precision: str, scheme: LabelScheme) -> _Found:

@@ -17,7 +17,12 @@ _TEMPLATE = """\
 
 | | |
 |---|---|
-| encoder | `{{ recipe.encoder.name }}`, {{ recipe.encoder.frozen_layers }} layers frozen |
+| encoder | `{{ recipe.encoder.name }}`, {% if recipe.encoder.keep_layers -%}
+layers {{ recipe.encoder.keep_layers | join(", ") }} kept, {% endif -%}
+{{ recipe.encoder.frozen_layers }} layers frozen |
+{% if facts.get("teacher") -%}
+| teacher | {{ facts.teacher }}, {{ recipe.teacher.weight }} of the loss, temperature {{ recipe.teacher.temperature }} |
+{% endif -%}
 | words | {{ settings.segmenter }} {{ settings.segmenter_version }} |
 | windows | {{ settings.window_size }} pieces, {{ settings.window_overlap }} overlapping |
 | span types | {{ settings.scheme.type_names | join(", ") }} |

@@ -8,24 +8,27 @@ from pathlib import Path
 from hoidam.document import Annotated, read_articles, read_gold
 from hoidam.errors import RecipeError
 from hoidam.files import file_sha256
+from hoidam.ingest.body import find_body
 from hoidam.labels import LabelScheme, read_labels
 from hoidam.train.recipe import DataSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The gold of a run, its scheme, and the hash of every file that was read."""
+    """The gold of a run, its scheme, articles without gold, and the hash of every file that was read."""
 
     scheme: LabelScheme
     train: Sequence[Annotated]
     dev: Sequence[Annotated]
+    unlabelled: Sequence[Annotated]
     hashes: Mapping[str, str]
 
 
 def read_corpus(data: DataSettings, *, seed: int) -> Corpus:
     """Read scheme, articles and gold of a recipe; raises DataError where they are wrong or train and dev share one."""
     scheme = read_labels(Path(data.labels))
-    articles = read_articles(Path(path) for path in data.articles)
+    # Together, so that no article without gold has the id of one with it.
+    articles = read_articles(Path(path) for path in (*data.articles, *data.unlabelled))
     gold = {part: read_gold((Path(path) for path in files), articles, scheme) for part, files in _parts(data)}
     shared = {annotated.id for annotated in gold["train"]} & {annotated.id for annotated in gold["dev"]}
     if shared:
@@ -33,9 +36,12 @@ def read_corpus(data: DataSettings, *, seed: int) -> Corpus:
     for part, found in gold.items():
         if not found:
             raise RecipeError(f"data.{part}: no gold in {', '.join(getattr(data, part))}")
-    paths = [data.labels, *data.articles, *data.train, *data.dev]
+    paths = [data.labels, *data.articles, *data.train, *data.dev, *data.unlabelled]
     hashes = {path: file_sha256(Path(path)) for path in dict.fromkeys(paths)}
-    return Corpus(scheme, _drawn(gold["train"], limit=data.train_limit, seed=seed), gold["dev"], hashes)
+    train = _drawn(gold["train"], limit=data.train_limit, seed=seed)
+    more = read_articles(Path(path) for path in data.unlabelled).values()
+    unlabelled = [Annotated(article, body=find_body(article.text)) for article in more]
+    return Corpus(scheme, train, gold["dev"], unlabelled, hashes)
 
 
 def _drawn(gold: Sequence[Annotated], *, limit: int, seed: int) -> Sequence[Annotated]:

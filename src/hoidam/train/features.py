@@ -15,14 +15,21 @@ from hoidam.encode.windows import Window
 from hoidam.errors import AlignmentError
 from hoidam.ingest.normalise import Normalised, normalise
 from hoidam.labels import LabelScheme
+from hoidam.train.lessons import Lesson, pad_lessons
 
 
-def make_features(gold: Sequence[Annotated], *, encoder: TextEncoder, scheme: LabelScheme) -> Dataset:
+def make_features(
+    gold: Sequence[Annotated], *, encoder: TextEncoder, scheme: LabelScheme, unlabelled: Sequence[Annotated] = ()
+) -> Dataset:
     """One row a window: `ids`, `piece_words`, `tags` [words][types], `categories` [words], `article` [categories].
 
-    Words are cut at gold edges, so that every span can be learnt; raises AlignmentError if one cannot.
+    Windows of `unlabelled` articles follow, with NO_CATEGORY wherever gold would speak. Words are cut at gold edges, so
+    that every span can be learnt; raises AlignmentError if one cannot.
     """
     rows = [row for annotated in gold for row in _rows(annotated, encoder=encoder, scheme=scheme)]
+    for annotated in unlabelled:
+        for row in _rows(annotated, encoder=encoder, scheme=scheme):
+            rows.append(row | {name: np.full_like(row[name], NO_CATEGORY).tolist() for name in ("tags", "article")})
     return Dataset.from_list([row | {"row": index} for index, row in enumerate(rows)])
 
 
@@ -75,11 +82,14 @@ _LENGTH_STEP = 8
 class Collator:
     """Pads feature rows to a batch of tensors; where `lower` is given, a row's kept lower-layer states go with it.
 
+    So do, as `lesson`, the `lessons` of a teacher, by row.
+
     *Shapes:* as TaggerModel.forward takes them; `lower[row]` [pieces, width].
     """
 
     pad_id: int
     lower: Sequence[np.ndarray] | None = None
+    lessons: Sequence[Lesson] | None = None
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Pad one batch."""
@@ -105,7 +115,10 @@ class Collator:
             inputs["input_ids"] = batch.input_ids
         else:
             inputs["inputs_embeds"] = self._states(rows, batch.input_ids, self.lower)
-        return {name: torch.from_numpy(array) for name, array in inputs.items()}
+        tensors: dict[str, Any] = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        if self.lessons is not None:
+            tensors["lesson"] = pad_lessons([self.lessons[row["row"]] for row in rows])
+        return tensors
 
     @staticmethod
     def _states(rows: Sequence[dict[str, Any]], ids: np.ndarray, lower: Sequence[np.ndarray]) -> np.ndarray:

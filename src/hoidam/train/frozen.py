@@ -1,6 +1,7 @@
-"""An encoder in two parts: lower layers that stay as they are and run once, upper layers that are trained."""
+"""An encoder's layers: those that are kept at all, and of these lower ones that stay as they are and run once."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,22 +23,38 @@ class _Passed(nn.Module):
         return inputs_embeds
 
 
+def keep_layers(encoder: Any, numbers: Sequence[int]) -> None:
+    """Leave an encoder the layers with these numbers alone, from 0 at the lowest, in this order.
+
+    Raises RecipeError where it is not built like BERT or has no such layer.
+    """
+    stack = _stack(encoder, "encoder.keep_layers")
+    if max(numbers) >= len(stack):
+        raise RecipeError(f"encoder: layer {max(numbers)} is to be kept, and its layers are 0 to {len(stack) - 1}")
+    # Copied, so that a number given twice makes two layers that learn apart.
+    encoder.encoder.layer = nn.ModuleList(copy.deepcopy(stack[number]) for number in numbers)
+    encoder.config.num_hidden_layers = len(numbers)
+
+
 def split_encoder(encoder: Any, layers: int) -> tuple[Any, Any]:
     """Views of one encoder, sharing its weights: embeddings with the lowest `layers`, and the layers above.
 
     The lower part takes piece ids, the upper one the lower part's output as `inputs_embeds`. Raises RecipeError where
     the encoder is not built like BERT, or has no layer left to train.
     """
-    stack = getattr(getattr(encoder, "encoder", None), "layer", None)
-    if not isinstance(stack, nn.ModuleList) or not hasattr(encoder, "embeddings"):
-        raise RecipeError(
-            f"encoder.frozen_layers: {type(encoder).__name__} is not built like BERT, so layers cannot be kept. Set 0"
-        )
+    stack = _stack(encoder, "encoder.frozen_layers")
     if layers >= len(stack):
         raise RecipeError(f"encoder.frozen_layers: {layers} of {len(stack)} layers leaves none to train")
     upper = _with_layers(encoder, stack[layers:])
     upper.embeddings = _Passed()
     return _with_layers(encoder, stack[:layers]), upper
+
+
+def _stack(encoder: Any, setting: str) -> nn.ModuleList:
+    stack = getattr(getattr(encoder, "encoder", None), "layer", None)
+    if not isinstance(stack, nn.ModuleList) or not hasattr(encoder, "embeddings"):
+        raise RecipeError(f"{setting}: {type(encoder).__name__} is not built like BERT. Leave this setting out")
+    return stack
 
 
 def _with_layers(encoder: Any, layers: nn.ModuleList) -> Any:

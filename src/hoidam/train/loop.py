@@ -23,7 +23,8 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from hoidam.progress import progress
 from hoidam.train.features import Collator
-from hoidam.train.recipe import Recipe, TrainingSettings
+from hoidam.train.lessons import lesson_loss
+from hoidam.train.recipe import Recipe, TeacherSettings, TrainingSettings
 
 DEV_SCORE = "dev_score"
 CHECKPOINTS_NAME = "checkpoints"
@@ -32,12 +33,28 @@ _tensorboard: Any = TensorBoardCallback
 
 
 class TaggerTrainer(Trainer):
-    """A Trainer whose evaluation tags the dev articles whole and scores their spans."""
+    """A Trainer that learns from a teacher too, and whose evaluation tags the dev articles whole and scores them."""
 
-    def __init__(self, *, dev_scorer: DevScorer, settings: TrainingSettings, **arguments: Any) -> None:
+    def __init__(
+        self, *, dev_scorer: DevScorer, settings: TrainingSettings, teacher: TeacherSettings, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
         self._dev_scorer = dev_scorer
         self._settings = settings
+        self._teacher = teacher
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, *others: Any, **options: Any
+    ) -> Any:
+        """Gold's loss; of a batch with a teacher's lesson, that and the lesson's in their shares."""
+        lesson = inputs.pop("lesson", None)
+        loss, output = super().compute_loss(model, inputs, True, *others, **options)
+        if lesson is not None:
+            taught = lesson_loss(
+                output, piece_words=inputs["piece_words"], lesson=lesson, temperature=self._teacher.temperature
+            )
+            loss = (1 - self._teacher.weight) * loss + self._teacher.weight * taught
+        return (loss, output) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Score dev, log the scores and tell the callbacks, as Trainer.evaluate does."""
@@ -165,6 +182,7 @@ def make_trainer(
         callbacks=callbacks,
         dev_scorer=dev_scorer,
         settings=settings,
+        teacher=recipe.teacher,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

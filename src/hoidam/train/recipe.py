@@ -19,6 +19,7 @@ Precision = Literal["auto", "bf16", "fp16", "fp32"]
 class DataSettings:
     """Files to learn from; paths are relative to the folder that training is started in.
 
+    `unlabelled` are files of more articles, whose windows only a teacher speaks of.
     `train_limit` above 0 learns from that many of the train articles, drawn with the recipe's seed so that a smaller
     draw lies within a larger one: what a learning curve is made of.
     `workers` processes segment the articles before training begins, 0 for as many as there are cores that may be used.
@@ -29,6 +30,7 @@ class DataSettings:
     articles: tuple[str, ...]
     train: tuple[str, ...]
     dev: tuple[str, ...]
+    unlabelled: tuple[str, ...] = ()
     train_limit: int = 0
     workers: int = 0
 
@@ -37,8 +39,9 @@ class DataSettings:
 class EncoderSettings:
     """The pre-trained encoder (hub id or folder), its word segmenter, and which of its layers are used and trained.
 
+    Where `name` is a model's folder, training begins with its heads too.
     `layers` above 0 keeps only that many of the lowest: the last layers of an encoder that was trained for sentences
-    say little of single words.
+    say little of single words. `keep_layers` keeps those with these numbers, from 0 at the lowest, in this order.
     With `frozen_layers` above 0 the piece embeddings and that many layers are not trained, and their output is computed
     once and kept, so that each epoch pays for the upper layers alone.
     """
@@ -46,6 +49,7 @@ class EncoderSettings:
     name: str
     segmenter: str = "none"
     layers: int = 0
+    keep_layers: tuple[int, ...] = ()
     frozen_layers: int = 0
 
 
@@ -82,6 +86,19 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherSettings:
+    """A trained model that is learnt from beside gold; no `model` (a folder), no teacher.
+
+    `weight` is the teacher's share of the loss, the rest is gold's; `temperature` above 1 flattens what both say, so
+    that what the teacher holds for improbable counts for more (Hinton et al. 2015).
+    """
+
+    model: str = ""
+    weight: float = 0.5
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """One training run: what it learns from, which encoder it starts with, how it reads and how it trains."""
 
@@ -90,6 +107,7 @@ class Recipe:
     encoder: EncoderSettings
     training: TrainingSettings
     window: WindowSettings = field(default_factory=WindowSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
     description: str = ""
     seed: int = 1
 
@@ -150,7 +168,9 @@ def _build(kind: type[Any], data: Any, prefix: str, problems: list[str]) -> Any:
     values = {}
     for name, item in known.items():
         if name in data:
-            values[name] = _value(hints[name], data[name], f"{prefix}{name}", problems)
+            # Only what may be left out may be empty.
+            empty = data[name] == [] and item.default == ()
+            values[name] = () if empty else _value(hints[name], data[name], f"{prefix}{name}", problems)
         elif item.default is MISSING and item.default_factory is MISSING:
             problems.append(f"{prefix}{name}: missing")
     return None if problems else kind(**values)
@@ -160,10 +180,11 @@ def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
     if is_dataclass(hint):
         return _build(hint, value, f"{key}.", problems)  # type: ignore[arg-type]
     if get_origin(hint) is tuple:
+        kind, what = get_args(hint)[0], "numbers" if get_args(hint)[0] is int else "files"
         items = [value] if isinstance(value, str) else value
-        if isinstance(items, list) and items and all(isinstance(item, str) for item in items):
+        if isinstance(items, list) and items and all(type(item) is kind for item in items):
             return tuple(items)
-        problems.append(f"{key}: is {value!r}. Give a list of files")
+        problems.append(f"{key}: is {value!r}. Give a list of {what}")
     elif get_origin(hint) is Literal:
         if value in get_args(hint):
             return value
@@ -182,16 +203,21 @@ def _type_name(hint: Any) -> str:
 
 
 def _out_of_range(recipe: Recipe) -> list[str]:
-    training, window = recipe.training, recipe.window
+    encoder, teacher, window, training = recipe.encoder, recipe.teacher, recipe.window, recipe.training
     checks = [
         (bool(recipe.name) and "/" not in recipe.name, "name: give a name without slashes"),
         (recipe.data.train_limit >= 0, "data.train_limit: give 0 for all, or how many train articles to learn from"),
+        (bool(teacher.model) or not recipe.data.unlabelled, "data.unlabelled: needs a teacher.model to speak of them"),
         (recipe.data.workers >= 0, "data.workers: give 0 for all cores, or how many processes segment the articles"),
-        (recipe.encoder.segmenter in SEGMENTER_NAMES, f"encoder.segmenter: give one of {', '.join(SEGMENTER_NAMES)}"),
-        (recipe.encoder.layers >= 0, "encoder.layers: give 0 for all, or how many of the lowest to keep"),
-        (recipe.encoder.frozen_layers >= 0, "encoder.frozen_layers: give 0 or more"),
+        (encoder.segmenter in SEGMENTER_NAMES, f"encoder.segmenter: give one of {', '.join(SEGMENTER_NAMES)}"),
+        (encoder.layers >= 0, "encoder.layers: give 0 for all, or how many of the lowest to keep"),
+        (min(encoder.keep_layers, default=0) >= 0, "encoder.keep_layers: give numbers of layers, 0 the lowest"),
+        (not (encoder.layers and encoder.keep_layers), "encoder.keep_layers: give this or layers, not both"),
+        (encoder.frozen_layers >= 0, "encoder.frozen_layers: give 0 or more"),
         (window.size >= SMALLEST_WINDOW, f"window.size: give at least {SMALLEST_WINDOW} pieces"),
         (0 <= window.overlap <= window.size // 4, "window.overlap: give 0 to a quarter of window.size"),
+        (0 < teacher.weight <= 1, "teacher.weight: give more than 0, at most 1"),
+        (teacher.temperature > 0, "teacher.temperature: give more than 0"),
         (training.epochs >= 1, "training.epochs: give 1 or more"),
         (training.batch_size >= 1, "training.batch_size: give 1 or more"),
         (training.learning_rate > 0, "training.learning_rate: give more than 0"),

@@ -23,6 +23,7 @@ from hoidam.train.loop import CHECKPOINTS_NAME, TaggerTrainer, curves, last_chec
 from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, dev_scores, write_results
 from hoidam.train.setup import Setup, set_up
+from hoidam.train.teacher import load_teacher, take_lessons
 
 RECIPE_NAME = "recipe.toml"
 
@@ -37,11 +38,12 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
     check_folder(folder, recipe, resume=resume)
     started = time.monotonic()
     corpus = read_corpus(recipe.data, seed=recipe.seed)
-    texts = (normalised_body(annotated).text for annotated in (*corpus.train, *corpus.dev))
+    texts = (normalised_body(annotated).text for annotated in (*corpus.train, *corpus.unlabelled, *corpus.dev))
     setup = set_up(recipe, scheme=corpus.scheme, device=place, texts=texts)
-    features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme)
+    features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme, unlabelled=corpus.unlabelled)
+    teacher = load_teacher(setup, corpus=corpus, features=features)
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
-    trained, collator = setup.trained_part(features)
+    trained, collator = setup.trained_part(features, lessons=take_lessons(teacher, features) if teacher else None)
     if not resume:
         begin_run(folder, recipe)
     trainer = make_trainer(
@@ -55,7 +57,10 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         precision=setup.precision,
     )
     run_trainer(trainer, checkpoint=last_checkpoint(folder) if resume else None)
-    facts = _facts(setup, corpus, features, trainer) | {"seconds": round(time.monotonic() - started, 1)}
+    facts = _facts(setup, corpus, features, trainer) | {
+        "teacher": teacher.identity if teacher else None,
+        "seconds": round(time.monotonic() - started, 1),
+    }
     model = write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
     shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
     return model

@@ -1,15 +1,16 @@
 """What a run trains with: the network on its device, how it reads, and the part of it that learns."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers import set_seed
 
-from hoidam.checkpoint import ModelSettings, load_tokenizer
+from hoidam.checkpoint import SETTINGS_NAME, ModelSettings, load_tokenizer, load_trainable
 from hoidam.cores import usable_cores
 from hoidam.encode.ahead import cache_folder, segment_ahead
 from hoidam.encode.batches import padded_length
@@ -22,7 +23,8 @@ from hoidam.model import TaggerModel, load_encoder
 from hoidam.networks.pytorch import TorchNetwork, choose_precision
 from hoidam.predict import Calibration, Predictor, Thresholds
 from hoidam.train.features import Collator
-from hoidam.train.frozen import lower_states, split_encoder
+from hoidam.train.frozen import keep_layers, lower_states, split_encoder
+from hoidam.train.lessons import Lesson
 from hoidam.train.recipe import Recipe
 
 _HEAD_SEED = 0
@@ -49,14 +51,19 @@ class Setup:
         network = TorchNetwork(copied, device=self.device, precision=precision or self.precision)
         return Predictor(network, encoder=self.encoder, scheme=self.scheme)
 
-    def trained_part(self, features: Dataset) -> tuple[TaggerModel, Collator]:
-        """The model that the trainer sees: all of it, or, with frozen layers, heads and upper layers on kept states."""
+    def trained_part(
+        self, features: Dataset, *, lessons: Sequence[Lesson] | None = None
+    ) -> tuple[TaggerModel, Collator]:
+        """The model that the trainer sees: all of it, or, with frozen layers, heads and upper layers on kept states.
+
+        `lessons` of a teacher, one a feature row, go into its batches.
+        """
         pad_id = self.encoder.pieces.pad_id
         if not self.recipe.encoder.frozen_layers:
-            return self.model, Collator(pad_id)
+            return self.model, Collator(pad_id, lessons=lessons)
         lower, upper = split_encoder(self.model.encoder, self.recipe.encoder.frozen_layers)
         states = lower_states(lower, features, pad_id=pad_id, device=self.device, precision=self.precision)
-        return self.model.with_encoder(upper), Collator(pad_id, states)
+        return self.model.with_encoder(upper), Collator(pad_id, states, lessons)
 
     def model_settings(self, *, calibration: Calibration, thresholds: Thresholds) -> ModelSettings:
         """What the model folder says of itself."""
@@ -73,7 +80,7 @@ class Setup:
 
 
 def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device, texts: Iterable[str] = ()) -> Setup:
-    """Load a recipe's encoder and build the network on it, with the recipe's seed.
+    """Load a recipe's encoder and build the network on it, or load a model to be trained further.
 
     Normalised `texts` that are to be read are segmented ahead, by the recipe's `data.workers`.
 
@@ -84,12 +91,7 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device, texts: 
     set_seed(_HEAD_SEED)
     # On a CPU plain attention trains a quarter faster than the fused one.
     attention = "eager" if device.type == "cpu" else None
-    network = load_encoder(
-        recipe.encoder.name,
-        layers=recipe.encoder.layers,
-        attention=attention,
-        attention_dropout=recipe.training.attention_dropout,
-    )
+    model = _load(recipe, scheme=scheme, attention=attention)
     tokenizer = load_tokenizer(recipe.encoder.name)
     encoder = TextEncoder(
         PieceTable(tokenizer),
@@ -97,11 +99,33 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device, texts: 
         size=recipe.window.size,
         overlap=recipe.window.overlap,
     )
-    _check_window(encoder, network)
-    types, categories = len(scheme.types), len(scheme.categories)
-    model = TaggerModel(network, types=types, categories=categories, dropout=recipe.training.dropout).to(device)
+    _check_window(encoder, model.encoder)
     set_seed(recipe.seed)
-    return Setup(recipe, tokenizer, encoder, model, scheme, device, precision)
+    return Setup(recipe, tokenizer, encoder, model.to(device), scheme, device, precision)
+
+
+def _load(recipe: Recipe, *, scheme: LabelScheme, attention: str | None) -> TaggerModel:
+    """The network as training begins: a model's own, or new heads over an encoder, with the layers that are wanted."""
+    wanted, training = recipe.encoder, recipe.training
+    kept = wanted.keep_layers
+    if (Path(wanted.name) / SETTINGS_NAME).is_file():
+        model = load_trainable(
+            Path(wanted.name),
+            scheme=scheme,
+            attention=attention,
+            attention_dropout=training.attention_dropout,
+            dropout=training.dropout,
+        )
+        kept = kept or tuple(range(wanted.layers))
+    else:
+        encoder = load_encoder(
+            wanted.name, layers=wanted.layers, attention=attention, attention_dropout=training.attention_dropout
+        )
+        types, categories = len(scheme.types), len(scheme.categories)
+        model = TaggerModel(encoder, types=types, categories=categories, dropout=training.dropout)
+    if kept:
+        keep_layers(model.encoder, kept)
+    return model
 
 
 def _segmenter(recipe: Recipe, texts: Iterable[str]) -> Segmenter:
