@@ -1,6 +1,7 @@
 # make run: set up, train, score, tag, show.   make test: set up, run the tests.
 # make evaluate: score MODEL on every benchmark.   make targets: what MODEL is to reach on test, and what it has.
-# make model: train the shipped model anew.   make curve: scores by size.   make speed: batch inference against its rivals.
+# make model: train the shipped model anew.   make curve: scores by size.   make speed: batch inference against its rivals;
+# make speed-training: training against transformers' plain set-up.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ CURVE := 60:13 120:8 240:5 0:4
 PARTS := train dev test
 CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
 
-.PHONY: setup run test check evaluate targets model curve speed fix stats clean
+.PHONY: setup run test check evaluate targets model curve speed speed-training fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -94,6 +95,9 @@ curve: $(VENV)/ready models/encoders/embedded
 
 speed: $(VENV)/ready
 	$(BIN)/python -m eval.speed --output eval/speed
+
+speed-training: $(VENV)/ready models/encoders/embedded
+	$(BIN)/python -m eval.speed.training --output eval/speed
 
 fix: $(VENV)/ready
 	$(BIN)/ruff check --fix src tests eval
