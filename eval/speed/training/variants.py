@@ -32,7 +32,12 @@ def _plain(recipe: str, suffix: str, what: str, **options: Any) -> Variant:
     return Variant(f"plain-{recipe}{suffix}", what, recipe, "plain", options, gpu=gpu)
 
 
-_COMPILED = {"ACCELERATE_DYNAMO_BACKEND": "inductor"}
+_COMPILED = {
+    "ACCELERATE_DYNAMO_BACKEND": "inductor",
+    "ACCELERATE_DYNAMO_USE_DYNAMIC": "true",
+    "ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION": "true",
+}
+"""What Trainer's `torch_compile` sets, and that one layer is compiled for all and for every length."""
 
 VARIANTS = (
     _ours("embedded", "", "`hoidam train` as the recipe has it"),
