@@ -140,7 +140,7 @@ def test_a_whole_run_times_what_it_counts_and_writes_its_json_and_that_rendered(
     steps = str(-(-len(features) // 8))
     arguments = ["--recipe", *recipes, "--encoder", fresh_folder, "--output", tmp_path, "--name", "tiny"]
     arguments += ["--rounds", "2", "--steps", steps, "--warm-up", steps, "--threads", "1"]
-    only = ["hoidam-embedded", "plain-embedded", "hoidam-quick", "plain-quick-bf16-frozen"]
+    only = ["hoidam-embedded", "plain-embedded", "hoidam-quick"]
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["eval.speed.training", *map(str, arguments), "--only", *only])
     # On so small an encoder nobody is held to a ratio.
@@ -153,9 +153,9 @@ def test_a_whole_run_times_what_it_counts_and_writes_its_json_and_that_rendered(
         assert [found["pieces"] for found in row["rounds"]] == [sum(features["length"])] * 2, row["name"]
         assert row["epoch_pieces"] == sum(features["length"])
         assert row["share_of_peak"] > 0
-    assert [row["once_seconds"] > 0 for row in run["variants"]] == [False, False, True, False]
-    assert [row["attention"] for row in run["variants"]] == ["eager", "sdpa"] * 2
-    assert [(row["of"], row["to"]) for row in run["ratios"]] == [(only[0], only[1]), (only[2], only[3])]
+    assert [row["once_seconds"] > 0 for row in run["variants"]] == [False, False, True]
+    assert [row["attention"] for row in run["variants"]] == ["eager", "sdpa", "eager"]
+    assert [(row["of"], row["to"]) for row in run["ratios"]] == [("hoidam-embedded", "plain-embedded")]
     (tmp_path / "TRAINING.md").unlink()
     monkeypatch.setattr(sys, "argv", ["eval.speed.training", "--render", "--output", str(tmp_path)])
     command_line.main()
