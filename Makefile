@@ -2,6 +2,7 @@
 # make evaluate: score MODEL on every benchmark.   make targets: what MODEL is to reach on test, and what it has.
 # make model: train the shipped model anew.   make student: teach the smaller one.   make curve: scores by size.
 # make noise: scores of MODEL by typing errors.   make speed: batch inference against its rivals.
+# make speed-training: training against transformers' plain set-up.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +24,7 @@ NOISE := all:0 all:0.02 all:0.05 all:0.1 marks:0.05 tones:0.05 case:0.05 letters
 PARTS := train dev test
 CORPUS = $(foreach part,$(PARTS),--articles data/articles/$(part).jsonl --gold annotations/gold/$(part).jsonl)
 
-.PHONY: setup run test check evaluate targets model student curve noise speed fix stats clean
+.PHONY: setup run test check evaluate targets model student curve noise speed speed-training fix stats clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready
@@ -123,6 +124,9 @@ noise: $(VENV)/ready
 
 speed: $(VENV)/ready
 	$(BIN)/python -m eval.speed --output eval/speed
+
+speed-training: $(VENV)/ready models/encoders/embedded
+	$(BIN)/python -m eval.speed.training --output eval/speed
 
 fix: $(VENV)/ready
 	$(BIN)/ruff check --fix src tests eval

@@ -70,6 +70,21 @@ def matrix_rate(config: Any, dtype: torch.dtype, *, pieces: int) -> float:
 
 
 @torch.inference_mode()
+def product_rate(dtype: torch.dtype, *, device: torch.device) -> float:
+    """Operations a second in products of large square matrices with the threads that torch has, the best of several."""
+    gpu = device.type == "cuda"
+    size = 8192 if gpu else 2048
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+
+    def multiply() -> None:
+        torch.mm(left, right)
+        if gpu:
+            torch.cuda.synchronize(device)
+
+    return 2 * size**3 / best_seconds(multiply, clock=time.perf_counter, tries=20)
+
+
+@torch.inference_mode()
 def memory_rate(*, mebibytes: int) -> float:
     """Bytes a second read and written while an array is copied, the best of several tries; caches should be smaller."""
     source = torch.ones(mebibytes * 2**20, dtype=torch.uint8)
@@ -77,14 +92,16 @@ def memory_rate(*, mebibytes: int) -> float:
     return 2 * source.numel() / best_seconds(lambda: target.copy_(source))
 
 
-def best_seconds(work: Callable[[], object]) -> float:
-    """The shortest of several runs on this thread, by the processor's clock, after one that is not counted."""
+def best_seconds(
+    work: Callable[[], object], *, clock: Callable[[], float] = time.thread_time, tries: int = _TRIES
+) -> float:
+    """The shortest of several runs, by the processor's clock for this thread alone, after one that is not counted."""
     work()
     found = []
-    for _ in range(_TRIES):
-        started = time.thread_time()
+    for _ in range(tries):
+        started = clock()
         work()
-        found.append(time.thread_time() - started)
+        found.append(clock() - started)
     return min(found)
 
 

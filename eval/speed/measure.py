@@ -13,7 +13,8 @@ from typing import Any
 
 import hoidam
 from eval.speed.machine import describe
-from eval.speed.race import Setting, environment, race, tell
+from eval.speed.process import environment, tell
+from eval.speed.race import Setting, race
 from eval.speed.reading import Reader
 from eval.speed.results import FORMAT, loss_rows, ratio_rows, score_rows, variant_row
 from eval.speed.variants import LOSSES, RATIOS, VARIANTS, Variant

@@ -1,17 +1,14 @@
 """Variants against each other: a process for each, timed in turn, round after round, on the same machine."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.speed.engines import said
+from eval.speed.process import Worker, environment, tell
 from eval.speed.variants import Variant
 from hoidam.document import Tagged, read_tagged
 from hoidam.evaluate import GoldSet
@@ -73,15 +70,8 @@ class Runner:
     def __init__(self, variant: Variant, setting: Setting) -> None:
         self.outcome = Outcome(variant)
         self._setting = setting
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "eval.speed.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment(setting.threads_of(variant), gpu=variant.gpu),
-        )
+        threads = environment(setting.threads_of(variant), gpu=variant.gpu)
+        self._worker = Worker("eval.speed.worker", environment=threads)
 
     def __enter__(self) -> "Runner":
         if found := self._ask(self._setting.task(self.outcome.variant)):
@@ -89,8 +79,7 @@ class Runner:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._process.communicate()
-        self._errors.close()
+        self._worker.__exit__(*exception)
 
     def time(self) -> None:
         """Run once over the timed articles."""
@@ -111,18 +100,11 @@ class Runner:
 
     def _ask(self, command: str) -> dict[str, Any]:
         """Send one line and read the answer; an empty one where the worker has ended, whose last words are kept."""
-        if self.outcome.skipped or not self._process.stdin or not self._process.stdout:
-            return {}
-        with suppress(BrokenPipeError):
-            print(command, file=self._process.stdin, flush=True)
-        if answer := self._process.stdout.readline():
-            found: dict[str, Any] = json.loads(answer)
-            return found
-        self._process.wait()
-        self._errors.seek(0)
-        self.outcome.skipped = said(self._errors.read())
-        tell(f"{self.outcome.variant.name} is left out: {self.outcome.skipped}")
-        return {}
+        found = self._worker.ask(command)
+        if self._worker.ended and not self.outcome.skipped:
+            self.outcome.skipped = self._worker.ended
+            tell(f"{self.outcome.variant.name} is left out: {self.outcome.skipped}")
+        return found
 
 
 def race(variants: Sequence[Variant], *, setting: Setting, repeats: int) -> list[Outcome]:
@@ -141,16 +123,3 @@ def race(variants: Sequence[Variant], *, setting: Setting, repeats: int) -> list
         for runner in runners:
             runner.finish()
         return [runner.outcome for runner in runners]
-
-
-def tell(text: str) -> None:
-    """Say on standard error how far the run is."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def environment(threads: int, *, gpu: bool) -> dict[str, str]:
-    """The environment of a worker: thread pools are sized before any library is imported, and a GPU seen or hidden."""
-    pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
-    fixed = {name: str(threads) for name in pools} | {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    hidden = {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
-    return {**os.environ, **fixed, **hidden}

@@ -36,16 +36,20 @@ def variant_row(outcome: Outcome, *, pieces_per_article: float) -> dict[str, Any
 
 def ratio_rows(outcomes: Iterable[Outcome], ratios: Iterable[Ratio]) -> list[dict[str, Any]]:
     """Ratios of articles a second, taken round by round; one that needs a variant that was left out is left out too."""
-    measured = {outcome.variant.name: outcome.rates for outcome in outcomes if not outcome.skipped}
+    return rate_ratios({outcome.variant.name: outcome.rates for outcome in outcomes if not outcome.skipped}, ratios)
+
+
+def rate_ratios(rates: Mapping[str, Sequence[float]], ratios: Iterable[Ratio]) -> list[dict[str, Any]]:
+    """Ratios of rates that are given by variant and round; one that needs a variant that is not there is left out."""
     return [
         {
             "of": ratio.of,
             "to": ratio.to,
             "at_least": ratio.at_least,
-            **spread([ours / theirs for ours, theirs in zip(measured[ratio.of], measured[ratio.to], strict=True)]),
+            **spread([ours / theirs for ours, theirs in zip(rates[ratio.of], rates[ratio.to], strict=True)]),
         }
         for ratio in ratios
-        if ratio.of in measured and ratio.to in measured
+        if ratio.of in rates and ratio.to in rates
     ]
 
 

@@ -5,16 +5,15 @@ is answered by one line of JSON on standard output.
 """
 
 import json
-import os
 import resource
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from eval.speed.engines import ENGINES, Engine
 from eval.speed.machine import use_cores
+from eval.speed.process import answers
 from hoidam.document import read_articles
 from hoidam.errors import HoidamError
 from hoidam.files import write_json_lines
@@ -23,17 +22,12 @@ from hoidam.ingest.readers import Document
 
 def main() -> None:
     """Serve the parent until it closes the pipe."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # Whatever libraries print must not mix with the answers.
-    os.dup2(2, 1)
+    answer = answers()
     task = json.loads(sys.stdin.readline())
     use_cores(task["threads"])
     texts = {name: article.text for name, article in read_articles(map(Path, task["articles"])).items()}
     timed = [Document(f"{name}-{place}", texts[name], "") for place, name in enumerate(task["timed"])]
     scored = [Document(name, texts[name], "") for name in task["scored"]]
-
-    def answer(**fields: Any) -> None:
-        print(json.dumps(fields), file=answers, flush=True)
 
     started = time.perf_counter()
     try:
