@@ -167,12 +167,14 @@ def train(
 
     settings = read_recipe(recipe, changes=changes or [])
     from hoidam.train.run import train as run_training
+    from hoidam.train.together import part
 
     folder = output or recipe.parent / "runs" / settings.name
     model = run_training(settings, folder=folder, resume=resume, device=device)
     if is_main():
         _say(f"model: {model}")
         _print_report_table(folder / "dev.json", title="Scores on dev")
+    part()
 
 
 @app.command()

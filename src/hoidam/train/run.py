@@ -24,7 +24,7 @@ from hoidam.train.loop import CHECKPOINTS_NAME, TaggerTrainer, curves, last_chec
 from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, dev_scores, write_results
 from hoidam.train.setup import Setup, set_up
-from hoidam.train.together import from_main, main_first, own_device, part, wait_for_all
+from hoidam.train.together import from_main, main_first, own_device, wait_for_all
 
 RECIPE_NAME = "recipe.toml"
 
@@ -69,7 +69,7 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         facts = _facts(setup, corpus, features, trainer) | {"seconds": round(time.monotonic() - started, 1)}
         write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
         shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
-    part()
+    wait_for_all()
     return folder / MODEL_NAME
 
 

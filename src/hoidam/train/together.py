@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list, slice_tensors
 from torch import distributed
 from transformers.trainer_pt_utils import LengthGroupedSampler
@@ -70,11 +69,9 @@ def wait_for_all() -> None:
 
 
 def part() -> None:
-    """Leave the other processes, when every one has come here; they may meet again."""
+    """Leave the other processes for good, at the end of a command."""
     if process_count() > 1:
-        wait_for_all()
         PartialState().destroy_process_group()
-        AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class SharedOrder(LengthGroupedSampler):
