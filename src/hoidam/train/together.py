@@ -70,8 +70,8 @@ def wait_for_all() -> None:
 
 def part() -> None:
     """Leave the other processes for good, at the end of a command."""
-    if process_count() > 1:
-        PartialState().destroy_process_group()
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 class SharedOrder(LengthGroupedSampler):
