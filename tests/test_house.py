@@ -20,7 +20,7 @@ BROUGHT = ("data/phoner/", "data/phoner-word/")
 """Where recipes look for corpora that a user brings; git ignores them."""
 
 LEVELS: list[set[str]] = [
-    {"errors"},
+    {"errors", "processes"},
     {"configuration", "cores", "files", "labels", "pages", "progress", "provenance"},
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},

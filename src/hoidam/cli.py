@@ -17,6 +17,7 @@ import typer
 
 import hoidam
 from hoidam.errors import HoidamError
+from hoidam.processes import is_first_to_fail, is_main
 
 if TYPE_CHECKING:
     from hoidam.document import Annotated as Gold
@@ -105,6 +106,10 @@ def main() -> NoReturn:
         if not isinstance(error, BrokenPipeError):
             _say_error(f"the operating system refused: {error}", error)
         sys.exit(FAILED)
+    except Exception:
+        if not is_first_to_fail():
+            sys.exit(FAILED)
+        raise
     sys.exit(0)
 
 
@@ -127,8 +132,9 @@ def _say(message: str) -> None:
 
 
 def _say_error(message: str, error: BaseException) -> None:
-    """Say what was wrong, with what the work that it ended has noted on it, in one line."""
-    _say("; ".join([f"hoidam: {message}", *getattr(error, "__notes__", [])]))
+    """Say what was wrong, with what the work that it ended has noted on it, in one line and one process."""
+    if is_first_to_fail():
+        _say("; ".join([f"hoidam: {message}", *getattr(error, "__notes__", [])]))
 
 
 def _version(wanted: bool) -> None:
@@ -161,11 +167,14 @@ def train(
 
     settings = read_recipe(recipe, changes=changes or [])
     from hoidam.train.run import train as run_training
+    from hoidam.train.together import part
 
     folder = output or recipe.parent / "runs" / settings.name
     model = run_training(settings, folder=folder, resume=resume, device=device)
-    _say(f"model: {model}")
-    _print_report_table(folder / "dev.json", title="Scores on dev")
+    if is_main():
+        _say(f"model: {model}")
+        _print_report_table(folder / "dev.json", title="Scores on dev")
+    part()
 
 
 @app.command()

@@ -54,12 +54,14 @@ class TaggerModel(nn.Module):
         tags: Tensor | None = None,
         categories: Tensor | None = None,
         article: Tensor | None = None,
+        shares: Tensor | None = None,
     ) -> TaggerOutput:
         """Score a padded batch of windows; with gold, the loss too.
 
         *Shapes:* `input_ids`, `attention_mask`, `piece_words` [windows, pieces], or instead of ids `inputs_embeds`
         [windows, pieces, width]; `tags` [windows, words, types] and `categories` [windows, words], NO_CATEGORY where
-        nothing is to be learnt; `article` [windows, categories], the same.
+        nothing is to be learnt; `article` [windows, categories], the same. Of a batch that is a part of a larger one,
+        `shares` [terms] says what each term of the loss counts for, in the order of `loss_counts`.
         """
         source = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
         hidden = self.encoder(**source, attention_mask=attention_mask).last_hidden_state
@@ -68,11 +70,12 @@ class TaggerModel(nn.Module):
         tag_logits = self.tag_head(states).unflatten(-1, (self.types, TAG_COUNT))
         category_logits = self.category_head(states) if self.category_head is not None else None
         article_logits = self.article_head(states, present) if self.article_head is not None else None
-        loss = None if tags is None else tag_loss(tag_logits, tags)
+        of_tags, of_categories, of_article = (1.0, 1.0, 1.0) if shares is None else shares
+        loss = None if tags is None else of_tags * tag_loss(tag_logits, tags)
         if loss is not None and category_logits is not None and categories is not None:
-            loss = loss + category_loss(category_logits, categories)
+            loss = loss + of_categories * category_loss(category_logits, categories)
         if loss is not None and article_logits is not None and article is not None:
-            loss = loss + article_loss(article_logits, article)
+            loss = loss + of_article * article_loss(article_logits, article)
         return TaggerOutput(
             loss=loss, tag_logits=tag_logits, category_logits=category_logits, article_logits=article_logits
         )
@@ -148,6 +151,12 @@ def article_loss(logits: Tensor, article: Tensor) -> Tensor:
         return logits.sum() * 0.0
     loss: Tensor = nn.functional.binary_cross_entropy_with_logits(logits[known].float(), article[known].float())
     return loss
+
+
+def loss_counts(*, tags: Tensor, categories: Tensor, article: Tensor) -> Tensor:
+    """How many tags, words with a category and windows the terms of a loss are means over. *Shape:* [terms]."""
+    counts = [(gold != NO_CATEGORY).sum() for gold in (tags, categories)]
+    return torch.stack([*counts, (article != NO_CATEGORY).all(dim=1).sum()]).float()
 
 
 def load_encoder(source: str, *, layers: int = 0, attention: str | None = None, attention_dropout: float = 0.1) -> Any:

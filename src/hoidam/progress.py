@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hoidam.processes import is_main
+
 _LINE_SECONDS = 10.0
 
 
@@ -12,9 +14,12 @@ _LINE_SECONDS = 10.0
 def progress(what: str, *, total: int | None = None, bar: bool = True) -> Iterator[Callable[[], None]]:
     """Give a function to call once for each item done; `total` items are to come, where that is known.
 
-    Without `bar` there are lines on a terminal too: for work whose results are written to it meanwhile.
+    Without `bar` there are lines on a terminal too: for work whose results are written to it meanwhile. Of several
+    processes that train together only the main one shows anything.
     """
-    if bar and sys.stderr.isatty():
+    if not is_main():
+        yield lambda: None
+    elif bar and sys.stderr.isatty():
         with _bar(what, total) as step:
             yield step
     else:

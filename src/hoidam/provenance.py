@@ -12,7 +12,9 @@ _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "n
 
 def command() -> str:
     """The command line of this run, as a shell takes it."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    module = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
+    return shlex.join([*module, *sys.argv[1:]])
 
 
 def versions() -> dict[str, str]:

@@ -21,10 +21,13 @@ from transformers import (
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
+from hoidam.errors import RecipeError
+from hoidam.processes import is_main, process_count, process_index
 from hoidam.progress import progress
 from hoidam.train.features import Collator
 from hoidam.train.lessons import lesson_loss
 from hoidam.train.recipe import Recipe, TeacherSettings, TrainingSettings
+from hoidam.train.together import SharedOrder, from_main, own_rows, with_shares
 
 DEV_SCORE = "dev_score"
 CHECKPOINTS_NAME = "checkpoints"
@@ -57,11 +60,40 @@ class TaggerTrainer(Trainer):
         return (loss, output) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Score dev, log the scores and tell the callbacks, as Trainer.evaluate does."""
-        metrics = {f"eval_{name}": value for name, value in self._dev_scorer().items()}
+        """Score dev on the main process, log the scores and tell the callbacks, as Trainer.evaluate does."""
+        metrics = {f"eval_{name}": value for name, value in from_main(self._dev_scorer).items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def get_batch_samples(self, *arguments: Any, **options: Any) -> tuple[list[dict[str, Any]], Any]:
+        """The batches of one step, each with its shares in the loss where processes train on parts of it."""
+        batches, items = super().get_batch_samples(*arguments, **options)
+        if self.args.world_size > 1:
+            size, loader = self.args.train_batch_size, self.accelerator.gradient_state
+            rows = [size] * len(batches)
+            if loader.end_of_dataloader and loader.remainder > 0:
+                rows[-1] = own_rows(loader.remainder, size=size, index=self.args.process_index)
+            batches = [with_shares(batch, rows=own) for batch, own in zip(batches, rows, strict=True)]
+        return batches, items
+
+    def _get_train_sampler(self, *_: Any) -> SharedOrder:
+        """The order of an epoch's windows."""
+        features: Any = self.train_dataset
+        return SharedOrder(
+            self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
+            lengths=features["length"],
+        )
+
+    def check_steps(self, checkpoint: str) -> None:
+        """Raise RecipeError where a checkpoint is of a run with another number of steps than this one."""
+        begun = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME)).max_steps
+        features: Any = self.train_dataset
+        if begun != (steps := step_count(len(features), self._settings)):
+            raise RecipeError(
+                f"{checkpoint}: of a run of {begun} steps, and this one would have {steps}: its data changed, or it "
+                f"was begun with another number of processes than {process_count()}. Go on as it was begun"
+            )
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW over groups with a rate for each layer and one for the heads; norms and biases without decay.
@@ -139,19 +171,19 @@ def make_trainer(
 ) -> TaggerTrainer:
     """A trainer that writes checkpoints and TensorBoard curves into `folder` and keeps the best epoch's weights."""
     settings = recipe.training
-    steps = -(-len(features) // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
     arguments = TrainingArguments(
         output_dir=str(folder / CHECKPOINTS_NAME),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
-        warmup_steps=round(settings.warmup * steps),
+        warmup_steps=round(settings.warmup * step_count(len(features), settings)),
         max_grad_norm=settings.max_gradient_norm,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         use_cpu=device.type == "cpu",
-        seed=recipe.seed,
+        # Each process draws another dropout; the order of the windows is the main one's.
+        seed=recipe.seed + process_index(),
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=1,
@@ -161,15 +193,19 @@ def make_trainer(
         metric_for_best_model=DEV_SCORE,
         greater_is_better=True,
         logging_strategy="epoch",
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         report_to="none",
         disable_tqdm=True,
         average_tokens_across_devices=False,
+        # Looking for them costs each step; a pooler that an encoder cannot be loaded without has no part in the loss.
+        ddp_find_unused_parameters=getattr(model.encoder, "pooler", None) is not None,
     )
-    callbacks: list[TrainerCallback] = [EpochLines(), _tensorboard(SummaryWriter(str(folder / "curves")))]
+    # Or a run on a machine with several GPUs would have batches as many times larger, in torch's older way.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    callbacks: list[TrainerCallback] = []
+    if is_main():
+        callbacks += [EpochLines(), _tensorboard(SummaryWriter(str(folder / "curves")))]
     if settings.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
     trainer = TaggerTrainer(
@@ -188,8 +224,19 @@ def make_trainer(
     return trainer
 
 
-def run_trainer(trainer: Trainer, *, checkpoint: str | None) -> None:
-    """Train, from a checkpoint on where one is given, and tell how far it is."""
+def step_count(windows: int, settings: TrainingSettings) -> int:
+    """How many updates of the weights a run has."""
+    windows_a_step = settings.batch_size * settings.gradient_accumulation * process_count()
+    return -(-windows // windows_a_step) * settings.epochs
+
+
+def run_trainer(trainer: TaggerTrainer, *, checkpoint: str | None) -> None:
+    """Train, from a checkpoint on where one is given, and tell how far it is.
+
+    Raises RecipeError where the checkpoint is of a run with another number of steps.
+    """
+    if checkpoint is not None:
+        trainer.check_steps(checkpoint)
     with ExitStack() as stack:
         trainer.add_callback(StepProgress(stack))
         trainer.train(resume_from_checkpoint=checkpoint)

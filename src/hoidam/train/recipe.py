@@ -65,9 +65,10 @@ class WindowSettings:
 class TrainingSettings:
     """Optimisation: AdamW with linear decay after a warm-up, stopped when the dev score no longer rises.
 
-    `batch_size` counts windows a step and device; `layer_decay` multiplies the learning rate for each layer further
-    down; `dropout` is that before the heads, `attention_dropout` that of the encoder's attention weights, which costs
-    a CPU a quarter of each step; `patience` counts epochs without a better dev score, 0 for no early stop.
+    `batch_size` counts windows a step and device, so two GPUs update the weights by twice as many; `layer_decay`
+    multiplies the learning rate for each layer further down; `dropout` is that before the heads, `attention_dropout`
+    that of the encoder's attention weights, which costs a CPU a quarter of each step; `patience` counts epochs without
+    a better dev score, 0 for no early stop.
     """
 
     epochs: int

@@ -16,6 +16,7 @@ import hoidam
 from hoidam.checkpoint import describe_hardware
 from hoidam.errors import RecipeError
 from hoidam.networks.pytorch import choose_device
+from hoidam.processes import is_main, process_count
 from hoidam.provenance import command, commit, versions
 from hoidam.train.corpus import Corpus, read_corpus
 from hoidam.train.features import make_features, normalised_body
@@ -24,6 +25,7 @@ from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_t
 from hoidam.train.results import MODEL_NAME, dev_scores, write_results
 from hoidam.train.setup import Setup, set_up
 from hoidam.train.teacher import load_teacher, take_lessons
+from hoidam.train.together import from_main, main_first, own_device, wait_for_all
 
 RECIPE_NAME = "recipe.toml"
 
@@ -31,20 +33,26 @@ RECIPE_NAME = "recipe.toml"
 def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "auto") -> Path:
     """Train by a recipe into a run folder and return the model's folder within it.
 
+    Of several processes that a launcher started (together.py) each trains on its part of every batch, and the main one
+    scores and writes.
+
     Raises RecipeError where the folder exists and is not to be resumed, or was begun with another recipe; DataError
     and CheckpointError where data or encoder cannot be used.
     """
-    place = choose_device(device)
-    check_folder(folder, recipe, resume=resume)
+    place = own_device(choose_device(device))
+    if is_main():
+        check_folder(folder, recipe, resume=resume)
     started = time.monotonic()
     corpus = read_corpus(recipe.data, seed=recipe.seed)
     texts = (normalised_body(annotated).text for annotated in (*corpus.train, *corpus.unlabelled, *corpus.dev))
-    setup = set_up(recipe, scheme=corpus.scheme, device=place, texts=texts)
+    with main_first():
+        setup = set_up(recipe, scheme=corpus.scheme, device=place, texts=texts)
     features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme, unlabelled=corpus.unlabelled)
     teacher = load_teacher(setup, corpus=corpus, features=features)
-    print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
+    if is_main():
+        print(_counts(corpus, windows=len(features)), file=sys.stderr)
     trained, collator = setup.trained_part(features, lessons=take_lessons(teacher, features) if teacher else None)
-    if not resume:
+    if is_main() and not resume:
         begin_run(folder, recipe)
     trainer = make_trainer(
         trained,
@@ -56,14 +64,23 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         device=place,
         precision=setup.precision,
     )
-    run_trainer(trainer, checkpoint=last_checkpoint(folder) if resume else None)
-    facts = _facts(setup, corpus, features, trainer) | {
-        "teacher": teacher.identity if teacher else None,
-        "seconds": round(time.monotonic() - started, 1),
-    }
-    model = write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
-    shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
-    return model
+    run_trainer(trainer, checkpoint=from_main(lambda: last_checkpoint(folder)) if resume else None)
+    # Until all have read the best weights, they stay.
+    wait_for_all()
+    if is_main():
+        facts = _facts(setup, corpus, features, trainer) | {
+            "teacher": teacher.identity if teacher else None,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
+        shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
+    wait_for_all()
+    return folder / MODEL_NAME
+
+
+def _counts(corpus: Corpus, *, windows: int) -> str:
+    more = f" and {len(corpus.unlabelled)} without gold" if corpus.unlabelled else ""
+    return f"{len(corpus.train)} articles{more} in {windows} windows; {len(corpus.dev)} for dev"
 
 
 def _facts(setup: Setup, corpus: Corpus, features: Dataset, trainer: TaggerTrainer) -> dict[str, Any]:
@@ -78,6 +95,7 @@ def _facts(setup: Setup, corpus: Corpus, features: Dataset, trainer: TaggerTrain
         "train_windows": len(features),
         "train_pieces": sum(features["length"]),
         "precision": setup.precision,
+        "processes": process_count(),
         "epochs_run": round(trainer.state.epoch or 0.0),
         "best_dev_score": trainer.state.best_metric,
         "versions": versions(),

@@ -8,6 +8,7 @@ from datasets import Dataset
 from hoidam.checkpoint import LoadedModel, load_model
 from hoidam.encode.batches import EncodedWindow
 from hoidam.errors import RecipeError
+from hoidam.processes import process_count
 from hoidam.train.corpus import Corpus
 from hoidam.train.features import make_features
 from hoidam.train.lessons import Lesson, make_lesson
@@ -18,11 +19,14 @@ def load_teacher(setup: Setup, *, corpus: Corpus, features: Dataset) -> LoadedMo
     """The teacher that a recipe names, None where it names none.
 
     Raises CheckpointError where it is no model, or one of other labels, and RecipeError where it does not read the
-    train windows as the student does: the same words, the same pieces, no more at once than it is used to.
+    train windows as the student does (the same words, the same pieces, no more at once than it is used to) or there are
+    several processes.
     """
     folder = setup.recipe.teacher.model
     if not folder:
         return None
+    if process_count() > 1:
+        raise RecipeError(f"teacher.model: students are taught in one process, and {process_count()} were started")
     teacher = load_model(Path(folder), device=str(setup.device), precision=setup.precision, scheme=corpus.scheme)
     own, its = setup.encoder, teacher.predictor.encoder
     if (own.segmenter.name, own.segmenter.version) != (its.segmenter.name, its.segmenter.version):
