@@ -43,6 +43,9 @@ class TaggerModel(nn.Module):
         self.tag_head = nn.Linear(width, types * TAG_COUNT)
         self.category_head = nn.Linear(width, categories) if categories else None
         self.article_head = ArticleHead(width, categories) if categories else None
+        # What each category counts for in the losses; None for all alike.
+        self.category_weights: Tensor | None
+        self.register_buffer("category_weights", None, persistent=False)
 
     def forward(
         self,
@@ -70,9 +73,11 @@ class TaggerModel(nn.Module):
         article_logits = self.article_head(states, present) if self.article_head is not None else None
         loss = None if tags is None else tag_loss(tag_logits, tags)
         if loss is not None and category_logits is not None and categories is not None:
-            loss = loss + category_loss(category_logits, categories)
+            loss = loss + category_loss(category_logits, categories, weights=self.category_weights)
         if loss is not None and article_logits is not None and article is not None:
-            loss = loss + nn.functional.binary_cross_entropy_with_logits(article_logits.float(), article.float())
+            loss = loss + nn.functional.binary_cross_entropy_with_logits(
+                article_logits.float(), article.float(), pos_weight=self.category_weights
+            )
         return TaggerOutput(
             loss=loss, tag_logits=tag_logits, category_logits=category_logits, article_logits=article_logits
         )
@@ -86,6 +91,7 @@ class TaggerModel(nn.Module):
         other.encoder = encoder
         other.norm, other.dropout, other.tag_head = self.norm, self.dropout, self.tag_head
         other.category_head, other.article_head = self.category_head, self.article_head
+        other.register_buffer("category_weights", self.category_weights, persistent=False)
         return other
 
 
@@ -127,12 +133,12 @@ def tag_loss(logits: Tensor, tags: Tensor) -> Tensor:
     )
 
 
-def category_loss(logits: Tensor, categories: Tensor) -> Tensor:
-    """Cross-entropy over the words that carry a category; zero where none does."""
+def category_loss(logits: Tensor, categories: Tensor, *, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy over the words that carry a category, a mean by `weights` [categories]; zero where none does."""
     known = categories != NO_CATEGORY
     if not bool(known.any()):
         return logits.sum() * 0.0
-    loss: Tensor = nn.functional.cross_entropy(logits[known].float(), categories[known])
+    loss: Tensor = nn.functional.cross_entropy(logits[known].float(), categories[known], weight=weights)
     return loss
 
 

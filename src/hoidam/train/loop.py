@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import nn
-from torch.utils.tensorboard import SummaryWriter
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -18,17 +17,16 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
 from hoidam.progress import progress
 from hoidam.train.features import Collator
 from hoidam.train.recipe import Recipe, TrainingSettings
+from hoidam.train.track import tracker_callbacks
 
 DEV_SCORE = "dev_score"
 CHECKPOINTS_NAME = "checkpoints"
 DevScorer = Callable[[], dict[str, float]]
-_tensorboard: Any = TensorBoardCallback
 
 
 class TaggerTrainer(Trainer):
@@ -120,7 +118,7 @@ def make_trainer(
     device: torch.device,
     precision: str,
 ) -> TaggerTrainer:
-    """A trainer that writes checkpoints and TensorBoard curves into `folder` and keeps the best epoch's weights."""
+    """A trainer that writes checkpoints into `folder`, tells the trackers, and keeps the best epoch's weights."""
     settings = recipe.training
     steps = -(-len(features) // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
     arguments = TrainingArguments(
@@ -148,11 +146,13 @@ def make_trainer(
         length_column_name="length",
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
+        run_name=recipe.name,
+        # Trackers are callbacks, so that TensorBoard's knows the run folder.
         report_to="none",
         disable_tqdm=True,
         average_tokens_across_devices=False,
     )
-    callbacks: list[TrainerCallback] = [EpochLines(), _tensorboard(SummaryWriter(str(folder / "curves")))]
+    callbacks = [EpochLines(), *tracker_callbacks(settings.track, folder=folder)]
     if settings.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
     trainer = TaggerTrainer(

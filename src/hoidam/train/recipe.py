@@ -13,6 +13,8 @@ from hoidam.errors import RecipeError
 from hoidam.files import toml_value
 
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
+ClassWeights = Literal["none", "inverse_sqrt"]
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ class TrainingSettings:
     `batch_size` counts windows a step and device; `layer_decay` multiplies the learning rate for each layer further
     down; `dropout` is that before the heads, `attention_dropout` that of the encoder's attention weights, which costs
     a CPU a quarter of each step; `patience` counts epochs without a better dev score, 0 for no early stop.
+    `gradient_checkpointing` computes each encoder layer a second time on the way back instead of keeping what it said:
+    less memory, longer steps, the same gradients (Chen et al. 2016).
+    `class_weights` lets rare categories count for more in both losses over categories: with "inverse_sqrt" each has one
+    over the root of its number of train spans, scaled so that a train span has 1 on average.
+    `track` names who is told of losses and scores: "tensorboard" writes `curves/` in the run folder; "wandb" and
+    "mlflow" are packages of their own, set by their own environment variables (WANDB_PROJECT, MLFLOW_TRACKING_URI).
     """
 
     epochs: int
@@ -79,6 +87,9 @@ class TrainingSettings:
     max_gradient_norm: float = 1.0
     precision: Precision = "auto"
     patience: int = 0
+    gradient_checkpointing: bool = False
+    class_weights: ClassWeights = "none"
+    track: tuple[Tracker, ...] = ("tensorboard",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +172,12 @@ def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
         return _build(hint, value, f"{key}.", problems)  # type: ignore[arg-type]
     if get_origin(hint) is tuple:
         items = [value] if isinstance(value, str) else value
-        if isinstance(items, list) and items and all(isinstance(item, str) for item in items):
+        # Of names that are known there may be none, of files not.
+        names = get_args(get_args(hint)[0])
+        fitting = isinstance(items, list) and all(item in names if names else isinstance(item, str) for item in items)
+        if fitting and (items or names):
             return tuple(items)
-        problems.append(f"{key}: is {value!r}. Give a list of files")
+        problems.append(f"{key}: is {value!r}. Give a list of {', '.join(names) or 'files'}")
     elif get_origin(hint) is Literal:
         if value in get_args(hint):
             return value

@@ -17,12 +17,14 @@ from hoidam.checkpoint import describe_hardware
 from hoidam.errors import RecipeError
 from hoidam.networks.pytorch import choose_device
 from hoidam.provenance import command, commit, versions
+from hoidam.train.balance import category_weights
 from hoidam.train.corpus import Corpus, read_corpus
 from hoidam.train.features import make_features, normalised_body
 from hoidam.train.loop import CHECKPOINTS_NAME, TaggerTrainer, curves, last_checkpoint, make_trainer, run_trainer
 from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, dev_scores, write_results
 from hoidam.train.setup import Setup, set_up
+from hoidam.train.track import check_trackers
 
 RECIPE_NAME = "recipe.toml"
 
@@ -30,15 +32,17 @@ RECIPE_NAME = "recipe.toml"
 def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "auto") -> Path:
     """Train by a recipe into a run folder and return the model's folder within it.
 
-    Raises RecipeError where the folder exists and is not to be resumed, or was begun with another recipe; DataError
-    and CheckpointError where data or encoder cannot be used.
+    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe, or a tracker's
+    package is missing; DataError and CheckpointError where data or encoder cannot be used.
     """
     place = choose_device(device)
     check_folder(folder, recipe, resume=resume)
+    check_trackers(recipe.training.track)
     started = time.monotonic()
     corpus = read_corpus(recipe.data, seed=recipe.seed)
     texts = (normalised_body(annotated).text for annotated in (*corpus.train, *corpus.dev))
     setup = set_up(recipe, scheme=corpus.scheme, device=place, texts=texts)
+    setup.weigh_categories(category_weights(recipe.training.class_weights, corpus.train, scheme=corpus.scheme))
     features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme)
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
     trained, collator = setup.trained_part(features)
