@@ -46,6 +46,7 @@ app.add_typer(benchmark_app, name="benchmark")
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda or cuda:1.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"], typer.Option(help="Of the network's numbers; auto is what is fastest here.")
 ]
@@ -150,9 +151,7 @@ def train(
     output: Annotated[
         Path | None, typer.Option(help="The run folder; by default runs/NAME beside the recipe.", show_default=False)
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
-    ] = None,
+    changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     device: Device = "auto",
 ) -> None:
@@ -166,6 +165,39 @@ def train(
     model = run_training(settings, folder=folder, resume=resume, device=device)
     _say(f"model: {model}")
     _print_report_table(folder / "dev.json", title="Scores on dev")
+
+
+@app.command()
+def search(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, a TOML file.")],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="KEY=VALUES",
+            help="A setting to vary, as LOW:HIGH, LOW:HIGH:log or A,B,C; repeatable.",
+        ),
+    ],
+    trials: Annotated[int, typer.Option(min=1, help="How many trials there are to be in the end.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The search folder; by default runs/NAME-search beside the recipe.", show_default=False),
+    ] = None,
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was stopped.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Search for better settings of a recipe: trials with other values, judged on dev; the best as a recipe."""
+    from hoidam.train.recipe import read_recipe
+
+    settings = read_recipe(recipe, changes=changes or [])
+    from hoidam.train.search import BEST_NAME
+    from hoidam.train.search import search as run_search
+    from hoidam.train.trials import table
+
+    folder = output or recipe.parent / "runs" / f"{settings.name}-search"
+    found = run_search(settings, vary=vary, trials=trials, folder=folder, resume=resume, device=device)
+    _print_rows(table(found), title="Trials")
+    _say(f"best: {folder / BEST_NAME}")
 
 
 @app.command()

@@ -123,6 +123,14 @@ def read_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
     return recipe_from_dict(data, source=str(path))
 
 
+def change_recipe(recipe: Recipe, values: Mapping[str, Any], *, source: str) -> Recipe:
+    """The recipe with other values of dotted keys; raises RecipeError that lists every mistake after `source`."""
+    data = recipe.to_dict()
+    for key, value in values.items():
+        _put(data, key, value, source=source)
+    return recipe_from_dict(data, source=source)
+
+
 def recipe_from_dict(data: Mapping[str, Any], *, source: str) -> Recipe:
     """Build a recipe from plain data; raises RecipeError that lists every mistake after `source`."""
     problems: list[str] = []
@@ -138,15 +146,23 @@ def _apply(data: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set {change}: write it as key=value, for example --set training.epochs=3")
+    _put(data, key.strip(), parse_value(text), source=f"--set {change}")
+
+
+def parse_value(text: str) -> Any:
+    """What is written on a command line, as TOML has it; what is no TOML is a string."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
-    *tables, last = key.strip().split(".")
+        return text
+
+
+def _put(data: dict[str, Any], key: str, value: Any, *, source: str) -> None:
+    *tables, last = key.split(".")
     for table in tables:
         data = data.setdefault(table, {})
         if not isinstance(data, dict):
-            raise RecipeError(f"--set {change}: {table} is a value, not a table")
+            raise RecipeError(f"{source}: {table} is a value, not a table")
     data[last] = value
 
 
@@ -174,7 +190,9 @@ def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
         items = [value] if isinstance(value, str) else value
         # Of names that are known there may be none, of files not.
         names = get_args(get_args(hint)[0])
-        fitting = isinstance(items, list) and all(item in names if names else isinstance(item, str) for item in items)
+        fitting = isinstance(items, list | tuple) and all(
+            item in names if names else isinstance(item, str) for item in items
+        )
         if fitting and (items or names):
             return tuple(items)
         problems.append(f"{key}: is {value!r}. Give a list of {', '.join(names) or 'files'}")
@@ -224,8 +242,13 @@ def _out_of_range(recipe: Recipe) -> list[str]:
 
 def differing_keys(one: Recipe, other: Recipe) -> list[str]:
     """Dotted names of the settings in which two recipes differ."""
-    first, second = _flat(one.to_dict()), _flat(other.to_dict())
+    first, second = settings(one), settings(other)
     return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """Every setting of a recipe by its dotted name."""
+    return _flat(recipe.to_dict())
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,10 +7,12 @@ While it runs, `checkpoints/` holds what a resumed run goes on from.
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from transformers import TrainerCallback
 
 import hoidam
 from hoidam.checkpoint import describe_hardware
@@ -29,8 +31,17 @@ from hoidam.train.track import check_trackers
 RECIPE_NAME = "recipe.toml"
 
 
-def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "auto") -> Path:
+def train(
+    recipe: Recipe,
+    *,
+    folder: Path,
+    resume: bool = False,
+    device: str = "auto",
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Path:
     """Train by a recipe into a run folder and return the model's folder within it.
+
+    `callbacks` are told of every step and epoch, and may end the training.
 
     Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe, or a tracker's
     package is missing; DataError and CheckpointError where data or encoder cannot be used.
@@ -58,6 +69,8 @@ def train(recipe: Recipe, *, folder: Path, resume: bool = False, device: str = "
         device=place,
         precision=setup.precision,
     )
+    for callback in callbacks:
+        trainer.add_callback(callback)
     run_trainer(trainer, checkpoint=last_checkpoint(folder) if resume else None)
     facts = _facts(setup, corpus, features, trainer) | {"seconds": round(time.monotonic() - started, 1)}
     model = write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
@@ -84,19 +97,34 @@ def _facts(setup: Setup, corpus: Corpus, features: Dataset, trainer: TaggerTrain
     }
 
 
+def complete(recipe: Recipe, *, folder: Path, device: str = "auto", callbacks: Sequence[TrainerCallback] = ()) -> Path:
+    """Train as `train` does, or go on where it was begun; nothing is done where it is finished.
+
+    Raises RecipeError where it was begun with another recipe, and whatever `train` raises.
+    """
+    begun = (folder / RECIPE_NAME).is_file()
+    if begun and (folder / MODEL_NAME).exists():
+        _check_same_recipe(folder, recipe)
+        return folder / MODEL_NAME
+    return train(recipe, folder=folder, resume=begun, device=device, callbacks=callbacks)
+
+
 def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """Raise RecipeError where a run cannot begin in a folder, or cannot go on there."""
-    kept = folder / RECIPE_NAME
     if resume:
-        if not kept.is_file():
+        if not (folder / RECIPE_NAME).is_file():
             raise RecipeError(f"{folder}: no run to resume here. Leave out --resume to start one")
-        different = differing_keys(read_recipe(kept), recipe)
-        if different:
-            raise RecipeError(f"{folder}: begun with another recipe; these differ: {', '.join(different)}")
+        _check_same_recipe(folder, recipe)
         if (folder / MODEL_NAME).exists():
             raise RecipeError(f"{folder}: this run is finished. Its model is in {folder / MODEL_NAME}")
     elif folder.exists():
         raise RecipeError(f"{folder}: exists already. Give another --output, --resume it, or remove it")
+
+
+def _check_same_recipe(folder: Path, recipe: Recipe) -> None:
+    different = differing_keys(read_recipe(folder / RECIPE_NAME), recipe)
+    if different:
+        raise RecipeError(f"{folder}: begun with another recipe; these differ: {', '.join(different)}")
 
 
 def begin_run(folder: Path, recipe: Recipe) -> None:

@@ -15,10 +15,10 @@ from hoidam.train.recipe import Tracker
 CURVES_NAME = "curves"
 _mlflow: Any = MLflowCallback
 _tensorboard: Any = TensorBoardCallback
-_WandbCallback: Any = WandbCallback
+_wandb: Any = WandbCallback
 
 
-class _Wandb(_WandbCallback):
+class _Wandb(_wandb):  # type: ignore[misc]
     """Ends what it began, so that the next run of this process is another run there too."""
 
     def on_train_begin(self, *arguments: Any, **known: Any) -> None:
