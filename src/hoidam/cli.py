@@ -153,18 +153,44 @@ def train(
     ] = None,
     changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Train once with each seed, and summarise.", show_default=False)
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train once for each of so many parts of train and dev as dev, and summarise."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Fine-tune an encoder by a recipe into a run folder: model, recipe, provenance, curves, dev scores."""
+    if seeds and folds:
+        raise typer.BadParameter("give either --seeds or --folds")
     from hoidam.train.recipe import read_recipe
 
     settings = read_recipe(recipe, changes=changes or [])
+    folder = output or recipe.parent / "runs" / (settings.name + ("-seeds" if seeds else "-folds" if folds else ""))
+    if seeds or folds:
+        from hoidam.train.several import train_folds, train_seeds
+
+        if folds:
+            found = train_folds(settings, count=folds, folder=folder, resume=resume, device=device)
+        else:
+            found = train_seeds(settings, seeds=_seeds(seeds or ""), folder=folder, resume=resume, device=device)
+        _print_rows(list(found.rows()), title="Scores on dev")
+        _say(f"runs: {folder}")
+        return
     from hoidam.train.run import train as run_training
 
-    folder = output or recipe.parent / "runs" / settings.name
     model = run_training(settings, folder=folder, resume=resume, device=device)
     _say(f"model: {model}")
     _print_report_table(folder / "dev.json", title="Scores on dev")
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(seed) for seed in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: give whole numbers, such as --seeds 1,2,3") from None
 
 
 @app.command()

@@ -21,6 +21,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from hoidam.progress import progress
 from hoidam.train.features import Collator
+from hoidam.train.forecast import StepTime, count_steps
 from hoidam.train.recipe import Recipe, TrainingSettings
 from hoidam.train.track import tracker_callbacks
 
@@ -120,7 +121,7 @@ def make_trainer(
 ) -> TaggerTrainer:
     """A trainer that writes checkpoints into `folder`, tells the trackers, and keeps the best epoch's weights."""
     settings = recipe.training
-    steps = -(-len(features) // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
+    steps = count_steps(settings, windows=len(features)) * settings.epochs
     arguments = TrainingArguments(
         output_dir=str(folder / CHECKPOINTS_NAME),
         num_train_epochs=settings.epochs,
@@ -152,7 +153,7 @@ def make_trainer(
         disable_tqdm=True,
         average_tokens_across_devices=False,
     )
-    callbacks = [EpochLines(), *tracker_callbacks(settings.track, folder=folder)]
+    callbacks = [EpochLines(), StepTime(), *tracker_callbacks(settings.track, folder=folder)]
     if settings.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
     trainer = TaggerTrainer(

@@ -4,6 +4,7 @@
 While it runs, `checkpoints/` holds what a resumed run goes on from.
 """
 
+import gc
 import shutil
 import sys
 import time
@@ -22,6 +23,7 @@ from hoidam.provenance import command, commit, versions
 from hoidam.train.balance import category_weights
 from hoidam.train.corpus import Corpus, read_corpus
 from hoidam.train.features import make_features, normalised_body
+from hoidam.train.forecast import forecast
 from hoidam.train.loop import CHECKPOINTS_NAME, TaggerTrainer, curves, last_checkpoint, make_trainer, run_trainer
 from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, dev_scores, write_results
@@ -57,6 +59,16 @@ def train(
     features = make_features(corpus.train, encoder=setup.encoder, scheme=corpus.scheme)
     print(f"{len(corpus.train)} articles in {len(features)} windows; {len(corpus.dev)} for dev", file=sys.stderr)
     trained, collator = setup.trained_part(features)
+    expected = forecast(
+        trained,
+        whole=setup.model,
+        settings=recipe.training,
+        features=features,
+        collator=collator,
+        device=place,
+        precision=setup.precision,
+    )
+    print(expected, file=sys.stderr)
     if not resume:
         begin_run(folder, recipe)
     trainer = make_trainer(
@@ -102,6 +114,8 @@ def complete(recipe: Recipe, *, folder: Path, device: str = "auto", callbacks: S
 
     Raises RecipeError where it was begun with another recipe, and whatever `train` raises.
     """
+    # An earlier run of this process, still held together by cycles, would take up a GPU's memory.
+    gc.collect()
     begun = (folder / RECIPE_NAME).is_file()
     if begun and (folder / MODEL_NAME).exists():
         _check_same_recipe(folder, recipe)
