@@ -99,7 +99,7 @@ def test_the_best_trial_is_a_recipe_and_the_only_one_with_a_model(recipe, untrai
 @pytest.mark.parametrize("seed", range(3))
 def test_a_search_that_was_stopped_ends_as_one_that_was_not(seed, recipe, untrained, monkeypatch, tmp_path):
     recipe = change_recipe(recipe, {"seed": seed, "training.epochs": 4}, source="test")
-    whole = search.search(recipe, vary=VARY, trials=24, folder=tmp_path / "whole")
+    whole = search.search(recipe, vary=VARY, trials=18, folder=tmp_path / "whole")
     assert {trial["state"] for trial in whole["trials"]} == {"whole", "pruned", "failed"}
     rng, complete = random.Random(seed), search.complete
 
@@ -112,7 +112,7 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not(seed, recipe, untrai
     stops, found = 0, None
     while found is None:
         try:
-            found = search.search(recipe, vary=VARY, trials=24, folder=tmp_path / "stopped", resume=stops > 0)
+            found = search.search(recipe, vary=VARY, trials=18, folder=tmp_path / "stopped", resume=stops > 0)
         except KeyboardInterrupt:
             stops += 1
     assert stops > 3
@@ -217,3 +217,18 @@ def test_without_optuna_the_cure_is_named_and_no_folder_left(recipe, monkeypatch
     with pytest.raises(MissingExtraError, match=r"pip install 'hoidam\[search\]'"):
         search.search(recipe, vary=VARY, trials=2, folder=tmp_path / "search")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_shows_the_trials_and_names_the_best_recipe(command, untrained, small, fresh_folder, tmp_path):
+    small.write_recipe(tmp_path / "tiny.toml", fresh_folder, training={"epochs": 1})
+    asked = ("search", tmp_path / "tiny.toml", "--vary", "training.learning_rate=1e-3:8e-3", "--trials", 3)
+    outcome = command(*asked, "--set", "seed=4")
+    assert outcome.code == 0
+    assert "training.learning_rate" in outcome.out
+    folder = tmp_path / "runs" / "tiny-search"
+    assert f"best: {folder / 'best.toml'}" in outcome.err
+    assert read_recipe(folder / "best.toml").seed == 4
+    again = command(*asked, "--resume")
+    assert again.code == 1
+    assert "these differ: seed" in again.err
+    assert command("search", tmp_path / "tiny.toml").code == 2
