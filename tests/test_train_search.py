@@ -115,7 +115,7 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not(seed, recipe, untrai
             found = search.search(recipe, vary=VARY, trials=18, folder=tmp_path / "stopped", resume=stops > 0)
         except KeyboardInterrupt:
             stops += 1
-    assert stops > 3
+    assert stops >= 2
     assert tried(found) == tried(whole)
 
 

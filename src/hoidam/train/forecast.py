@@ -20,6 +20,7 @@ from hoidam.train.features import Collator
 from hoidam.train.recipe import TrainingSettings
 
 _TIMED_STEPS = 5
+_DispatchMode: Any = TorchDispatchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def forecast(
     Neither weights nor random numbers are other than before. Raises RecipeError where the batch is too large for a GPU.
     """
     steps = count_steps(settings, windows=len(features))
-    lengths = features["length"]
+    lengths = list(features["length"])
     largest = sorted(range(len(lengths)), key=lambda index: -lengths[index])[: settings.batch_size]
     batch = {name: tensor.to(device) for name, tensor in collator([features[index] for index in largest]).items()}
 
@@ -113,7 +114,7 @@ def _measure(model: nn.Module, step: Callable[[], None], *, known: Sequence[Tens
                 torch.cuda.reset_peak_memory_stats(device)
                 before = torch.cuda.memory_allocated(device)
                 step()
-                return torch.cuda.max_memory_allocated(device) - before
+                return int(torch.cuda.max_memory_allocated(device) - before)
             gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
             with _Memory([*model.parameters(), *model.buffers(), *gradients, *known]) as memory:
                 step()
@@ -123,7 +124,7 @@ def _measure(model: nn.Module, step: Callable[[], None], *, known: Sequence[Tens
         model.zero_grad(set_to_none=True)
 
 
-class _Memory(TorchDispatchMode):
+class _Memory(_DispatchMode):  # type: ignore[misc]
     """Adds up the storages that come into being while it is on, each until it goes; `known` ones do not count."""
 
     def __init__(self, known: Sequence[Tensor]) -> None:

@@ -96,7 +96,7 @@ def _open_study(folder: Path, *, recipe: Recipe, varied: Sequence[Choice | Range
     epochs_vary = any(one.key == "training.epochs" for one in varied)
     study = optuna.create_study(
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
-        study_name=recipe.name,
+        study_name=STUDY_NAME,
         direction="maximize",
         pruner=optuna.pruners.NopPruner() if epochs_vary else optuna.pruners.MedianPruner(n_warmup_steps=1),
         load_if_exists=resume,
@@ -167,7 +167,7 @@ def _best(study: "Study") -> "FrozenTrial | None":
 def _keep_best(study: "Study", *, recipe: Recipe, folder: Path) -> None:
     """Write the best trial's recipe; remove the weights of all others, which their recipes make again."""
     best = _best(study)
-    for run in (folder / "trials").iterdir():
+    for run in folder.glob("trials/*"):
         if best is None or run.name != f"{best.number:03}":
             shutil.rmtree(run / MODEL_NAME, ignore_errors=True)
             shutil.rmtree(run / CHECKPOINTS_NAME, ignore_errors=True)
