@@ -9,7 +9,7 @@ from hoidam.document import Annotated, Article
 from hoidam.errors import DataError
 from hoidam.files import read_json_lines
 from hoidam.gold.shingles import near_duplicates
-from hoidam.gold.split import split, write_split
+from hoidam.gold.split import folds, split, write_split
 
 CATEGORIES = ("TRADE", "HEALTH", "SECURITY", "RARE")
 
@@ -128,3 +128,27 @@ def test_a_part_without_a_share_stays_empty():
     found = split(random_corpus(random.Random(6), 20), seed=0, dev=0, test=0.5)
     assert found.dev == ()
     assert len(found.train) + len(found.test) == 20
+
+
+def test_folds_hold_every_article_once_in_equal_parts_and_near_duplicates_together():
+    rng = random.Random(3)
+    for seed in range(100):
+        count = rng.randint(2, 6)
+        corpus = random_corpus(rng, rng.randint(30, 60))
+        found = folds(corpus, seed=seed, count=count)
+        assert len(found) == count
+        assert sorted(name for fold in found for name in fold) == sorted(one.id for one in corpus)
+        part_of = {name: number for number, fold in enumerate(found) for name in fold}
+        assert all(part_of[pair.first] == part_of[pair.second] for pair in near_duplicates(corpus))
+        assert folds(corpus[::-1], seed=seed, count=count) == [fold[::-1] for fold in found]
+        alone = random_corpus(rng, 40, copies=0)
+        sizes = [len(fold) for fold in folds(alone, seed=seed, count=count)]
+        assert max(sizes) - min(sizes) <= 2
+
+
+def test_more_folds_than_can_be_filled_are_refused():
+    corpus = random_corpus(random.Random(4), 3, copies=0)
+    assert len(folds(corpus, seed=1, count=3)) == 3
+    for count in (1, 4):
+        with pytest.raises(DataError, match="folds"):
+            folds(corpus, seed=1, count=count)

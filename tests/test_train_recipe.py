@@ -63,6 +63,8 @@ def test_all_mistakes_are_reported_together_with_their_keys(tmp_path):
         ("training", "dropout", -0.1),
         ("training", "attention_dropout", 1.0),
         ("training", "patience", -1),
+        ("training", "class_weights", "inverse"),
+        ("training", "track", ["tensorboard", "notebook"]),
         ("encoder", "segmenter", "scissors"),
         ("encoder", "frozen_layers", -1),
         ("encoder", "keep_layers", [0, -1]),
@@ -97,6 +99,8 @@ def test_changes_from_the_command_line_win_over_the_file(tmp_path):
     )
     assert (changed.training.epochs, changed.name, changed.seed) == (9, "other", 4)
     assert changed.data.dev == ("x.jsonl", "y.jsonl")
+    assert read_recipe(path, changes=["training.track=[]"]).training.track == ()
+    assert read_recipe(path, changes=["training.track=wandb"]).training.track == ("wandb",)
 
 
 @pytest.mark.parametrize("change", ["epochs", "=3", "name.first=3", "training.epoch=3"])

@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import importlib
+import itertools
 import json
 import random
 import re
@@ -16,6 +18,7 @@ import generated
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers.models.bert.modeling_bert import BertIntermediate
 
 from hoidam.checkpoint import load_model, load_tokenizer
 from hoidam.document import Annotated, Article, Span
@@ -31,6 +34,7 @@ from hoidam.model import TaggerModel, load_encoder
 from hoidam.predict import Prediction, Thresholds
 from hoidam.provenance import command, commit
 from hoidam.train import results, run
+from hoidam.train.balance import category_weights
 from hoidam.train.features import Collator, make_features
 from hoidam.train.frozen import lower_states, split_encoder
 from hoidam.train.loop import parameter_groups
@@ -217,6 +221,147 @@ def test_of_several_runs_the_best_on_dev_is_taken(tmp_path, monkeypatch):
     assert results.best_on_dev([models[0], Path()]) == Path()
     with pytest.raises(CheckpointError, match="no dev scores there"):
         results.best_on_dev([*models, tmp_path / "d" / "model"])
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_layers_computed_twice_to_save_memory_learn_the_same(frozen, monkeypatch, small, fresh_folder, tmp_path):
+    forward, calls = BertIntermediate.forward, []
+    monkeypatch.setattr(BertIntermediate, "forward", lambda *given: calls.append(1) or forward(*given))
+    counts = []
+    for name, twice in (("once", False), ("twice", True)):
+        calls.clear()
+        settings = {"training": {"epochs": 1, "gradient_checkpointing": twice}, "encoder": {"frozen_layers": frozen}}
+        train(small.recipe(fresh_folder, **settings), tmp_path / name)
+        counts.append(len(calls))
+    forecasts, steps = 2, read_curves(tmp_path / "once")[-1]["step"]
+    assert counts[1] - counts[0] == (forecasts + steps) * (2 - frozen)
+    assert learnt(tmp_path / "twice") == learnt(tmp_path / "once")
+    for name, values in weights(tmp_path / "once").items():
+        assert torch.equal(values, weights(tmp_path / "twice")[name]), name
+
+
+def test_class_weights_change_the_losses_over_categories_as_reckoned_by_hand(small, fresh_folder):
+    corpus = run.read_corpus(small.recipe(fresh_folder).data, seed=1)
+    scheme = corpus.scheme
+    spans = Counter(span.category for one in corpus.train for span in one.spans if span.category)
+    assert len(set(spans.values())) > 1, "all categories are as frequent"
+    weights = category_weights("inverse_sqrt", corpus.train, scheme=scheme)
+    by_name = dict(zip(scheme.category_names, weights.tolist(), strict=True))
+    for one, other in itertools.combinations(spans, 2):
+        assert by_name[one] / by_name[other] == pytest.approx((spans[other] / spans[one]) ** 0.5)
+    assert sum(by_name[name] * count for name, count in spans.items()) == pytest.approx(spans.total())
+    assert category_weights("none", corpus.train, scheme=scheme) is None
+
+    encoder = text_encoder(fresh_folder)
+    features = make_features(corpus.train, encoder=encoder, scheme=scheme)
+    torch.manual_seed(0)
+    network = load_encoder(str(fresh_folder), attention="eager")
+    model = TaggerModel(network, types=len(scheme.types), categories=len(scheme.categories)).eval()
+    batch = Collator(encoder.pieces.pad_id)([features[index] for index in range(len(features))])
+    with torch.inference_mode():
+        plain = model(**batch)
+        model.category_weights = weights
+        weighed = model.with_encoder(network).eval()(**batch)
+    assert "category_weights" not in model.state_dict(), "weights of training are no part of a model"
+
+    def loss(weights):
+        """Words by softmax, a mean by weight; articles by sigmoid, where a category that is there has its weight."""
+        likely, known = plain.category_logits.double().log_softmax(-1), batch["categories"]
+        words = [(weights[c], -likely[w, k, c]) for w, row in enumerate(known) for k, c in enumerate(row) if c >= 0]
+        article = [
+            -weights[c] * torch.nn.functional.logsigmoid(x) if there else -torch.nn.functional.logsigmoid(-x)
+            for logits, row in zip(plain.article_logits.double(), batch["article"], strict=True)
+            for c, (x, there) in enumerate(zip(logits, row, strict=True))
+        ]
+        return sum(w * x for w, x in words) / sum(w for w, _ in words) + sum(article) / len(article)
+
+    expected = loss(weights.double()) - loss(torch.ones(len(weights), dtype=torch.float64))
+    assert abs(expected) > 1e-3
+    assert (weighed.loss - plain.loss).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_a_run_with_class_weights_learns_otherwise(small, fresh_folder, tmp_path):
+    for kind in ("none", "inverse_sqrt"):
+        train(small.recipe(fresh_folder, training={"epochs": 1, "class_weights": kind}), tmp_path / kind)
+    assert epochs(tmp_path / "none", "loss") != epochs(tmp_path / "inverse_sqrt", "loss")
+
+
+MLFLOW = """
+from types import SimpleNamespace
+__version__ = "3.0.0"
+utils = SimpleNamespace(validation=SimpleNamespace(MAX_PARAM_VAL_LENGTH=500, MAX_PARAMS_TAGS_PER_BATCH=100))
+runs, active = [], None
+is_tracking_uri_set = lambda: True
+get_tracking_uri = lambda: "here"
+active_run = lambda: active
+def start_run(run_name, nested):
+    global active
+    active = SimpleNamespace(info=SimpleNamespace(run_id=run_name), metrics=[])
+    runs.append(active)
+def end_run():
+    global active
+    active = None
+log_params = lambda params, synchronous: None
+log_metrics = lambda metrics, step, synchronous: active.metrics.append(metrics)
+"""
+CONFIG_ERROR = "class ConfigError(Exception): ..."
+WANDB = """
+from types import SimpleNamespace
+runs, run, config, define_metric = [], None, {}, None
+def init(project, name):
+    global run
+    run = SimpleNamespace(info=SimpleNamespace(run_id=name), metrics=[], summary={}, id=name, _label=lambda code: None)
+    runs.append(run)
+def log(metrics):
+    run.metrics.append({name.replace("eval/", "eval_").replace("train/", ""): x for name, x in metrics.items()})
+def finish():
+    global run
+    run = None
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("mlflow", {"mlflow": MLFLOW}),
+        (
+            "wandb",
+            {
+                "wandb": WANDB,
+                "wandb/sdk": "",
+                "wandb/sdk/lib": "",
+                "wandb/sdk/lib/config_util": "class ConfigError(Exception): ...",
+            },
+        ),
+    ],
+)
+def test_a_tracker_is_told_the_losses_and_scores_of_each_run(name, package, monkeypatch, small, fresh_folder, tmp_path):
+    for module, code in package.items():
+        path = tmp_path / "packages" / module / "__init__.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(code, encoding="utf-8")
+    recipe = small.recipe(fresh_folder, training={"epochs": 2, "track": ["tensorboard", name]})
+    (tmp_path / "empty" / name).mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "empty")
+    with pytest.raises(RecipeError, match=f"pip install {name}"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    for folder in ("first", "second"):
+        train(recipe, tmp_path / folder)
+    for folder, told in zip(("first", "second"), importlib.import_module(name).runs, strict=True):
+        assert told.info.run_id == recipe.name
+        for key in ("loss", "eval_dev_score", "eval_WHO_f1"):
+            assert [entry[key] for entry in told.metrics if key in entry] == epochs(tmp_path / folder, key)
+        assert any("tfevents" in file for file in files_in(tmp_path / folder))
+    for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, module)
+
+
+def test_nobody_need_be_told(small, fresh_folder, tmp_path):
+    train(small.recipe(fresh_folder, training={"epochs": 1, "track": []}), tmp_path / "run")
+    assert files_in(tmp_path / "run") == {name for name in RUN_FILES if not name.startswith("curves/")}
 
 
 def test_training_stops_when_dev_no_longer_rises(small, fresh_folder, tmp_path):

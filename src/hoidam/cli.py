@@ -47,6 +47,7 @@ app.add_typer(benchmark_app, name="benchmark")
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda or cuda:1.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"], typer.Option(help="Of the network's numbers; auto is what is fastest here.")
 ]
@@ -156,25 +157,82 @@ def train(
     output: Annotated[
         Path | None, typer.Option(help="The run folder; by default runs/NAME beside the recipe.", show_default=False)
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")
-    ] = None,
+    changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Train once with each seed, and summarise.", show_default=False)
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train once for each of so many parts of train and dev as dev, and summarise."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Fine-tune an encoder by a recipe into a run folder: model, recipe, provenance, curves, dev scores."""
+    if seeds and folds:
+        raise typer.BadParameter("give either --seeds or --folds")
     from hoidam.train.recipe import read_recipe
 
     settings = read_recipe(recipe, changes=changes or [])
+    folder = output or recipe.parent / "runs" / (settings.name + ("-seeds" if seeds else "-folds" if folds else ""))
+    if seeds or folds:
+        from hoidam.train.several import train_folds, train_seeds
+
+        if folds:
+            found = train_folds(settings, count=folds, folder=folder, resume=resume, device=device)
+        else:
+            found = train_seeds(settings, seeds=_seeds(seeds or ""), folder=folder, resume=resume, device=device)
+        _print_rows(list(found.rows()), title="Scores on dev")
+        _say(f"runs: {folder}")
+        return
     from hoidam.train.run import train as run_training
     from hoidam.train.together import part
 
-    folder = output or recipe.parent / "runs" / settings.name
     model = run_training(settings, folder=folder, resume=resume, device=device)
     if is_main():
         _say(f"model: {model}")
         _print_report_table(folder / "dev.json", title="Scores on dev")
     part()
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(seed) for seed in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: give whole numbers, such as --seeds 1,2,3") from None
+
+
+@app.command()
+def search(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, a TOML file.")],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="KEY=VALUES",
+            help="A setting to vary, as LOW:HIGH, LOW:HIGH:log or A,B,C; repeatable.",
+        ),
+    ],
+    trials: Annotated[int, typer.Option(min=1, help="How many trials there are to be in the end.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The search folder; by default runs/NAME-search beside the recipe.", show_default=False),
+    ] = None,
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was stopped.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Search for better settings of a recipe: trials with other values, judged on dev; the best as a recipe."""
+    from hoidam.train.recipe import read_recipe
+
+    settings = read_recipe(recipe, changes=changes or [])
+    from hoidam.train.search import BEST_NAME
+    from hoidam.train.search import search as run_search
+    from hoidam.train.trials import table
+
+    folder = output or recipe.parent / "runs" / f"{settings.name}-search"
+    found = run_search(settings, vary=vary, trials=trials, folder=folder, resume=resume, device=device)
+    _print_rows(table(found), title="Trials")
+    _say(f"best: {folder / BEST_NAME}")
 
 
 @app.command()

@@ -43,6 +43,9 @@ class TaggerModel(nn.Module):
         self.tag_head = nn.Linear(width, types * TAG_COUNT)
         self.category_head = nn.Linear(width, categories) if categories else None
         self.article_head = ArticleHead(width, categories) if categories else None
+        # What each category counts for in the losses; None for all alike.
+        self.category_weights: Tensor | None
+        self.register_buffer("category_weights", None, persistent=False)
 
     def forward(
         self,
@@ -73,9 +76,10 @@ class TaggerModel(nn.Module):
         of_tags, of_categories, of_article = (1.0, 1.0, 1.0) if shares is None else shares
         loss = None if tags is None else of_tags * tag_loss(tag_logits, tags)
         if loss is not None and category_logits is not None and categories is not None:
-            loss = loss + of_categories * category_loss(category_logits, categories)
+            of_words = category_loss(category_logits, categories, weights=self.category_weights)
+            loss = loss + of_categories * of_words
         if loss is not None and article_logits is not None and article is not None:
-            loss = loss + of_article * article_loss(article_logits, article)
+            loss = loss + of_article * article_loss(article_logits, article, weights=self.category_weights)
         return TaggerOutput(
             loss=loss, tag_logits=tag_logits, category_logits=category_logits, article_logits=article_logits
         )
@@ -89,6 +93,7 @@ class TaggerModel(nn.Module):
         other.encoder = encoder
         other.norm, other.dropout, other.tag_head = self.norm, self.dropout, self.tag_head
         other.category_head, other.article_head = self.category_head, self.article_head
+        other.register_buffer("category_weights", self.category_weights, persistent=False)
         return other
 
 
@@ -135,28 +140,38 @@ def tag_loss(logits: Tensor, tags: Tensor) -> Tensor:
     )
 
 
-def category_loss(logits: Tensor, categories: Tensor) -> Tensor:
-    """Cross-entropy over the words that carry a category; zero where none does."""
+def category_loss(logits: Tensor, categories: Tensor, *, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy over the words that carry a category, a mean by `weights` [categories]; zero where none does."""
     known = categories != NO_CATEGORY
     if not bool(known.any()):
         return logits.sum() * 0.0
-    loss: Tensor = nn.functional.cross_entropy(logits[known].float(), categories[known])
+    loss: Tensor = nn.functional.cross_entropy(logits[known].float(), categories[known], weight=weights)
     return loss
 
 
-def article_loss(logits: Tensor, article: Tensor) -> Tensor:
-    """Binary cross-entropy averaged over categories and the windows whose part of the article is known."""
+def article_loss(logits: Tensor, article: Tensor, *, weights: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy averaged over categories and the windows whose part of the article is known.
+
+    With `weights` [categories], each category that is there counts for so much.
+    """
     known = article[:, 0] != NO_CATEGORY
     if not bool(known.any()):
         return logits.sum() * 0.0
-    loss: Tensor = nn.functional.binary_cross_entropy_with_logits(logits[known].float(), article[known].float())
+    loss: Tensor = nn.functional.binary_cross_entropy_with_logits(
+        logits[known].float(), article[known].float(), pos_weight=weights
+    )
     return loss
 
 
-def loss_counts(*, tags: Tensor, categories: Tensor, article: Tensor) -> Tensor:
-    """How many tags, words with a category and windows the terms of a loss are means over. *Shape:* [terms]."""
-    counts = [(gold != NO_CATEGORY).sum() for gold in (tags, categories)]
-    return torch.stack([*counts, (article != NO_CATEGORY).all(dim=1).sum()]).float()
+def loss_counts(*, tags: Tensor, categories: Tensor, article: Tensor, weights: Tensor | None = None) -> Tensor:
+    """How many tags, words with a category (each with its weight) and windows the terms of a loss are means over.
+
+    *Shape:* [terms].
+    """
+    known = categories[categories != NO_CATEGORY]
+    words = len(known) if weights is None else float(weights.cpu()[known.cpu()].sum())
+    windows = (article != NO_CATEGORY).all(dim=1).sum()
+    return torch.tensor([float((tags != NO_CATEGORY).sum()), words, float(windows)], device=tags.device)
 
 
 def load_encoder(source: str, *, layers: int = 0, attention: str | None = None, attention_dropout: float = 0.1) -> Any:

@@ -18,7 +18,7 @@ from hoidam.evaluate.ranking import Ranking, rank_categories
 from hoidam.evaluate.render import escape_markdown, render_markdown, render_table
 from hoidam.evaluate.report import Report, find_report, make_report, read_report, report_paths, write_report
 from hoidam.evaluate.score import UNREAD, ArticleScores, Scores, score
-from hoidam.evaluate.summarise import Spread, Summary, summarise
+from hoidam.evaluate.summarise import Spread, Summary, summarise, summarise_groups
 
 __all__ = [
     "ANY_TYPE",
@@ -68,5 +68,6 @@ __all__ = [
     "resample_indices",
     "score",
     "summarise",
+    "summarise_groups",
     "write_report",
 ]

@@ -32,7 +32,7 @@ class Spread:
 class Summary:
     """The reports of each group, and every headline figure over them: by figure, then by group in the order given."""
 
-    groups: Mapping[str, tuple[Path, ...]]
+    groups: Mapping[str, Sequence[Path]]
     spreads: tuple[Spread, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,11 +74,21 @@ def summarise(folders: Sequence[Path]) -> Summary:
     Raises DataError on a folder without a report and on runs of one group that were scored on different gold.
     """
     groups = {str(folder): tuple(sorted(folder.rglob(REPORT_NAME))) for folder in folders}
-    reports = {name: [read_report(path) for path in paths] for name, paths in groups.items()}
     for name, paths in groups.items():
         if not paths:
             raise DataError(f"no {REPORT_NAME} below it", path=name, cure="Write one with `hoidam evaluate --report`")
-        _check_same_gold(paths, reports[name])
+    return summarise_groups(groups)
+
+
+def summarise_groups(groups: Mapping[str, Sequence[Path]], *, same_gold: bool = True) -> Summary:
+    """Summarise the reports of each group, of which there is at least one.
+
+    Raises DataError where one cannot be read, and with `same_gold` where those of a group are on different gold.
+    """
+    reports = {name: [read_report(path) for path in paths] for name, paths in groups.items()}
+    if same_gold:
+        for name, paths in groups.items():
+            _check_same_gold(paths, reports[name])
     figures = dict.fromkeys(
         figure for found in reports.values() for report in found for figure in headline_names(report)
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from hoidam.document import Annotated
 from hoidam.errors import DataError
 from hoidam.files import refuse_overwrite, write_json_lines
-from hoidam.gold.shingles import NEAR_DUPLICATE, clusters, crossing, near_duplicates
+from hoidam.gold.shingles import NEAR_DUPLICATE, Pair, clusters, crossing, near_duplicates
 
 PARTS = ("train", "dev", "test")
 
@@ -70,16 +70,35 @@ def split(
     """
     if not (dev >= 0 and test >= 0 and dev + test < 1):
         raise DataError(f"found dev {dev} and test {test}", field="shares", cure="Give shares that add up to below 1")
-    by_id = {one.id: one for one in annotated}
-    if len(by_id) != len(annotated):
-        raise DataError("an id occurs twice", field="id", cure="Give every article its own id")
-    ids = sorted(by_id)
-    pairs = near_duplicates([by_id[name] for name in ids], threshold=threshold)
-    found = [_Cluster(names, _traits(names, by_id, keys)) for names in clusters(ids, pairs)]
+    found, pairs = _clustered(annotated, keys=keys, threshold=threshold)
     shares = dict(zip(PARTS, (1 - dev - test, dev, test), strict=True))
     part_of = _assign(found, shares=shares, fixed=fixed or {}, generator=random.Random(seed))  # noqa: S311
     parts = {part: tuple(one.id for one in annotated if part_of[one.id] == part) for part in PARTS}
     return Split(**parts, crossing_duplicates=len(crossing(pairs, part_of)))
+
+
+def folds(
+    annotated: Sequence[Annotated],
+    *,
+    seed: int,
+    count: int,
+    keys: Sequence[str] = ("outlet", "cooperation"),
+    threshold: float = NEAR_DUPLICATE,
+) -> list[tuple[str, ...]]:
+    """Divide a corpus into `count` parts of one size, each article in one, as `split` does; ids in corpus order.
+
+    Raises DataError on fewer than two folds, an id met twice, or a fold that no article is left for.
+    """
+    if count < 2:
+        raise DataError(f"found {count}", field="folds", cure="Give 2 or more")
+    found, _ = _clustered(annotated, keys=keys, threshold=threshold)
+    names = [str(number) for number in range(count)]
+    shares = dict.fromkeys(names, 1 / count)
+    part_of = _assign(found, shares=shares, fixed={}, generator=random.Random(seed))  # noqa: S311
+    parts = [tuple(one.id for one in annotated if part_of[one.id] == name) for name in names]
+    if not all(parts):
+        raise DataError(f"{len(found)} groups of near-duplicates for {count}", field="folds", cure="Give fewer")
+    return parts
 
 
 def write_split(
@@ -98,6 +117,18 @@ def write_split(
         chosen = [one for one in annotated if parts.part_of[one.id] == part]
         write_json_lines(articles / f"{part}.jsonl", (one.article.to_dict() for one in chosen), force=force)
         write_json_lines(gold / f"{part}.jsonl", (one.to_dict() for one in chosen), force=force)
+
+
+def _clustered(
+    annotated: Sequence[Annotated], *, keys: Sequence[str], threshold: float
+) -> tuple[list[_Cluster], list[Pair]]:
+    """The corpus as clusters of near-duplicates, by id, and the pairs that make them."""
+    by_id = {one.id: one for one in annotated}
+    if len(by_id) != len(annotated):
+        raise DataError("an id occurs twice", field="id", cure="Give every article its own id")
+    ids = sorted(by_id)
+    pairs = near_duplicates([by_id[name] for name in ids], threshold=threshold)
+    return [_Cluster(names, _traits(names, by_id, keys)) for names in clusters(ids, pairs)], pairs
 
 
 def _traits(names: Iterable[str], by_id: Mapping[str, Annotated], keys: Sequence[str]) -> Counter[str]:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import nn
-from torch.utils.tensorboard import SummaryWriter
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -18,21 +17,21 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
 from hoidam.errors import RecipeError
 from hoidam.processes import is_main, process_count, process_index
 from hoidam.progress import progress
 from hoidam.train.features import Collator
+from hoidam.train.forecast import StepTime, count_steps
 from hoidam.train.lessons import lesson_loss
 from hoidam.train.recipe import Recipe, TeacherSettings, TrainingSettings
 from hoidam.train.together import SharedOrder, from_main, own_rows, with_shares
+from hoidam.train.track import tracker_callbacks
 
 DEV_SCORE = "dev_score"
 CHECKPOINTS_NAME = "checkpoints"
 DevScorer = Callable[[], dict[str, float]]
-_tensorboard: Any = TensorBoardCallback
 
 
 class TaggerTrainer(Trainer):
@@ -74,7 +73,8 @@ class TaggerTrainer(Trainer):
             rows = [size] * len(batches)
             if loader.end_of_dataloader and loader.remainder > 0:
                 rows[-1] = own_rows(loader.remainder, size=size, index=self.args.process_index)
-            batches = [with_shares(batch, rows=own) for batch, own in zip(batches, rows, strict=True)]
+            weights: Any = self.model.category_weights  # type: ignore[union-attr]
+            batches = [with_shares(batch, rows=own, weights=weights) for batch, own in zip(batches, rows, strict=True)]
         return batches, items
 
     def _get_train_sampler(self, *_: Any) -> SharedOrder:
@@ -89,7 +89,7 @@ class TaggerTrainer(Trainer):
         """Raise RecipeError where a checkpoint is of a run with another number of steps than this one."""
         begun = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME)).max_steps
         features: Any = self.train_dataset
-        if begun != (steps := step_count(len(features), self._settings)):
+        if begun != (steps := count_steps(self._settings, windows=len(features)) * self._settings.epochs):
             raise RecipeError(
                 f"{checkpoint}: of a run of {begun} steps, and this one would have {steps}: its data changed, or it "
                 f"was begun with another number of processes than {process_count()}. Go on as it was begun"
@@ -169,15 +169,16 @@ def make_trainer(
     device: torch.device,
     precision: str,
 ) -> TaggerTrainer:
-    """A trainer that writes checkpoints and TensorBoard curves into `folder` and keeps the best epoch's weights."""
+    """A trainer that writes checkpoints into `folder`, tells the trackers, and keeps the best epoch's weights."""
     settings = recipe.training
+    steps = count_steps(settings, windows=len(features)) * settings.epochs
     arguments = TrainingArguments(
         output_dir=str(folder / CHECKPOINTS_NAME),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
-        warmup_steps=round(settings.warmup * step_count(len(features), settings)),
+        warmup_steps=round(settings.warmup * steps),
         max_grad_norm=settings.max_gradient_norm,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
@@ -195,6 +196,8 @@ def make_trainer(
         logging_strategy="epoch",
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
+        run_name=recipe.name,
+        # Trackers are callbacks, so that TensorBoard's knows the run folder.
         report_to="none",
         disable_tqdm=True,
         average_tokens_across_devices=False,
@@ -205,7 +208,7 @@ def make_trainer(
     arguments._n_gpu = min(arguments.n_gpu, 1)
     callbacks: list[TrainerCallback] = []
     if is_main():
-        callbacks += [EpochLines(), _tensorboard(SummaryWriter(str(folder / "curves")))]
+        callbacks += [EpochLines(), StepTime(), *tracker_callbacks(settings.track, folder=folder)]
     if settings.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
     trainer = TaggerTrainer(
@@ -222,12 +225,6 @@ def make_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def step_count(windows: int, settings: TrainingSettings) -> int:
-    """How many updates of the weights a run has."""
-    windows_a_step = settings.batch_size * settings.gradient_accumulation * process_count()
-    return -(-windows // windows_a_step) * settings.epochs
 
 
 def run_trainer(trainer: TaggerTrainer, *, checkpoint: str | None) -> None:

@@ -13,6 +13,8 @@ from hoidam.errors import RecipeError
 from hoidam.files import toml_value
 
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
+ClassWeights = Literal["none", "inverse_sqrt"]
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,12 @@ class TrainingSettings:
     multiplies the learning rate for each layer further down; `dropout` is that before the heads, `attention_dropout`
     that of the encoder's attention weights, which costs a CPU a quarter of each step; `patience` counts epochs without
     a better dev score, 0 for no early stop.
+    `gradient_checkpointing` computes each encoder layer a second time on the way back instead of keeping what it said:
+    less memory, longer steps, the same gradients (Chen et al. 2016).
+    `class_weights` lets rare categories count for more in both losses over categories: with "inverse_sqrt" each has one
+    over the root of its number of train spans, scaled so that a train span has 1 on average.
+    `track` names who is told of losses and scores: "tensorboard" writes `curves/` in the run folder; "wandb" and
+    "mlflow" are packages of their own, set by their own environment variables (WANDB_PROJECT, MLFLOW_TRACKING_URI).
     """
 
     epochs: int
@@ -84,6 +92,9 @@ class TrainingSettings:
     max_gradient_norm: float = 1.0
     precision: Precision = "auto"
     patience: int = 0
+    gradient_checkpointing: bool = False
+    class_weights: ClassWeights = "none"
+    track: tuple[Tracker, ...] = ("tensorboard",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,14 @@ def read_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
     return recipe_from_dict(data, source=str(path))
 
 
+def change_recipe(recipe: Recipe, values: Mapping[str, Any], *, source: str) -> Recipe:
+    """The recipe with other values of dotted keys; raises RecipeError that lists every mistake after `source`."""
+    data = recipe.to_dict()
+    for key, value in values.items():
+        _put(data, key, value, source=source)
+    return recipe_from_dict(data, source=source)
+
+
 def recipe_from_dict(data: Mapping[str, Any], *, source: str) -> Recipe:
     """Build a recipe from plain data; raises RecipeError that lists every mistake after `source`."""
     problems: list[str] = []
@@ -146,15 +165,23 @@ def _apply(data: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set {change}: write it as key=value, for example --set training.epochs=3")
+    _put(data, key.strip(), parse_value(text), source=f"--set {change}")
+
+
+def parse_value(text: str) -> Any:
+    """What is written on a command line, as TOML has it; what is no TOML is a string."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
-    *tables, last = key.strip().split(".")
+        return text
+
+
+def _put(data: dict[str, Any], key: str, value: Any, *, source: str) -> None:
+    *tables, last = key.split(".")
     for table in tables:
         data = data.setdefault(table, {})
         if not isinstance(data, dict):
-            raise RecipeError(f"--set {change}: {table} is a value, not a table")
+            raise RecipeError(f"{source}: {table} is a value, not a table")
     data[last] = value
 
 
@@ -183,9 +210,14 @@ def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
     if get_origin(hint) is tuple:
         kind, what = get_args(hint)[0], "numbers" if get_args(hint)[0] is int else "files"
         items = [value] if isinstance(value, str) else value
-        if isinstance(items, list) and items and all(type(item) is kind for item in items):
+        # Of names that are known there may be none, of files and numbers not.
+        names = get_args(kind)
+        fitting = isinstance(items, list | tuple) and all(
+            item in names if names else type(item) is kind for item in items
+        )
+        if fitting and (items or names):
             return tuple(items)
-        problems.append(f"{key}: is {value!r}. Give a list of {what}")
+        problems.append(f"{key}: is {value!r}. Give a list of {', '.join(names) or what}")
     elif get_origin(hint) is Literal:
         if value in get_args(hint):
             return value
@@ -237,8 +269,13 @@ def _out_of_range(recipe: Recipe) -> list[str]:
 
 def differing_keys(one: Recipe, other: Recipe) -> list[str]:
     """Dotted names of the settings in which two recipes differ."""
-    first, second = _flat(one.to_dict()), _flat(other.to_dict())
+    first, second = settings(one), settings(other)
     return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """Every setting of a recipe by its dotted name."""
+    return _flat(recipe.to_dict())
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -51,6 +51,10 @@ class Setup:
         network = TorchNetwork(copied, device=self.device, precision=precision or self.precision)
         return Predictor(network, encoder=self.encoder, scheme=self.scheme)
 
+    def weigh_categories(self, weights: torch.Tensor | None) -> None:
+        """Let each category count for so much in training. *Shape:* [categories], or None for all alike."""
+        self.model.category_weights = None if weights is None else weights.to(self.device)
+
     def trained_part(
         self, features: Dataset, *, lessons: Sequence[Lesson] | None = None
     ) -> tuple[TaggerModel, Collator]:
@@ -92,6 +96,8 @@ def set_up(recipe: Recipe, *, scheme: LabelScheme, device: torch.device, texts: 
     # On a CPU plain attention trains a quarter faster than the fused one.
     attention = "eager" if device.type == "cpu" else None
     model = _load(recipe, scheme=scheme, attention=attention)
+    if recipe.training.gradient_checkpointing:
+        _compute_layers_twice(model.encoder)
     tokenizer = load_tokenizer(recipe.encoder.name)
     encoder = TextEncoder(
         PieceTable(tokenizer),
@@ -131,6 +137,18 @@ def _load(recipe: Recipe, *, scheme: LabelScheme, attention: str | None) -> Tagg
 def _segmenter(recipe: Recipe, texts: Iterable[str]) -> Segmenter:
     workers = recipe.data.workers or usable_cores()
     return segment_ahead(load_segmenter(recipe.encoder.segmenter), texts, workers=workers, folder=cache_folder())
+
+
+def _compute_layers_twice(network: Any) -> None:
+    """Turn gradient checkpointing on; raises RecipeError where an encoder does not offer it."""
+    # Its name in releases of transformers 5 before and after it was changed.
+    enable = getattr(network, "activation_checkpointing_enable", network.gradient_checkpointing_enable)
+    try:
+        enable({"use_reentrant": False})
+    except ValueError:
+        raise RecipeError(
+            f"training.gradient_checkpointing: {type(network).__name__} cannot compute its layers twice. Set false"
+        ) from None
 
 
 def _check_window(encoder: TextEncoder, network: Any) -> None:

@@ -92,14 +92,15 @@ def own_rows(left: int, *, size: int, index: int) -> int:
     return min(max(left - index * size, 0), size)
 
 
-def with_shares(batch: dict[str, Any], *, rows: int) -> dict[str, Any]:
+def with_shares(batch: dict[str, Any], *, rows: int, weights: torch.Tensor | None) -> dict[str, Any]:
     """This process's part of a batch, with `shares` that make the mean over processes the loss of the whole batch.
 
     The part is the first `rows` windows. Past them lie such as only make all parts alike in size, and they are left
-    out; a process without any of its own keeps one, for which its shares are 0.
+    out; a process without any of its own keeps one, for which its shares are 0. `weights` are those of categories.
     """
     kept = slice_tensors(batch, slice(0, max(rows, 1)))
-    counts = loss_counts(**{name: kept[name] for name in ("tags", "categories", "article")}) * min(rows, 1)
+    gold = {name: kept[name] for name in ("tags", "categories", "article")}
+    counts = loss_counts(**gold, weights=weights) * min(rows, 1)
     whole = counts.clone()
     distributed.all_reduce(whole)
-    return {**kept, "shares": counts * process_count() / whole.clamp(min=1)}
+    return {**kept, "shares": counts * process_count() / torch.where(whole > 0, whole, 1)}
