@@ -123,7 +123,8 @@ def _measure(model: nn.Module, step: Callable[[], None], *, known: Sequence[Tens
                 step()
                 return int(torch.cuda.max_memory_allocated(device) - before)
             gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-            with _Memory([*model.parameters(), *model.buffers(), *gradients, *known]) as memory:
+            memory = _Memory([*model.parameters(), *model.buffers(), *gradients, *known])
+            with memory:
                 step()
             return memory.peak
     finally:
