@@ -20,6 +20,7 @@ from hoidam.train.loop import CHECKPOINTS_NAME, DEV_SCORE
 from hoidam.train.recipe import Recipe, change_recipe, differing_keys, recipe_from_dict, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, read_provenance
 from hoidam.train.run import complete
+from hoidam.train.together import check_alone
 from hoidam.train.track import check_trackers
 from hoidam.train.trials import figure, write_trials
 from hoidam.train.vary import Choice, Range, read_varied
@@ -43,8 +44,10 @@ def search(
     the dev score of the best epoch, and a trial whose settings do not fit together, or in the memory, has failed.
 
     Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe or other values,
-    or no trial succeeded; DataError where data cannot be used; MissingExtraError without Optuna.
+    there are several processes, or no trial succeeded; DataError where data cannot be used; MissingExtraError where
+    Optuna is not installed.
     """
+    check_alone("a search")
     varied = read_varied(vary, recipe=recipe)
     check_trackers(recipe.training.track)
     read_corpus(recipe.data, seed=recipe.seed)

@@ -17,6 +17,7 @@ from hoidam.train.corpus import read_corpus
 from hoidam.train.recipe import Recipe
 from hoidam.train.results import DEV_NAME
 from hoidam.train.run import complete
+from hoidam.train.together import check_alone
 
 
 def train_seeds(
@@ -50,6 +51,7 @@ def train_folds(recipe: Recipe, *, count: int, folder: Path, resume: bool = Fals
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:
+    check_alone("training several runs")
     if resume and not folder.is_dir():
         raise RecipeError(f"{folder}: no runs to resume here. Leave out --resume to start them")
     if not resume and folder.exists():

@@ -8,11 +8,11 @@ from datasets import Dataset
 from hoidam.checkpoint import LoadedModel, load_model
 from hoidam.encode.batches import EncodedWindow
 from hoidam.errors import RecipeError
-from hoidam.processes import process_count
 from hoidam.train.corpus import Corpus
 from hoidam.train.features import make_features
 from hoidam.train.lessons import Lesson, make_lesson
 from hoidam.train.setup import Setup
+from hoidam.train.together import check_alone
 
 
 def load_teacher(setup: Setup, *, corpus: Corpus, features: Dataset) -> LoadedModel | None:
@@ -25,8 +25,7 @@ def load_teacher(setup: Setup, *, corpus: Corpus, features: Dataset) -> LoadedMo
     folder = setup.recipe.teacher.model
     if not folder:
         return None
-    if process_count() > 1:
-        raise RecipeError(f"teacher.model: students are taught in one process, and {process_count()} were started")
+    check_alone("training with a teacher")
     teacher = load_model(Path(folder), device=str(setup.device), precision=setup.precision, scheme=corpus.scheme)
     own, its = setup.encoder, teacher.predictor.encoder
     if (own.segmenter.name, own.segmenter.version) != (its.segmenter.name, its.segmenter.version):

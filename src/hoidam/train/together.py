@@ -39,6 +39,12 @@ def own_device(device: torch.device) -> torch.device:
     return torch.device(state.device)
 
 
+def check_alone(what: str) -> None:
+    """Raise RecipeError where several processes were started for what one does by itself."""
+    if process_count() > 1:
+        raise RecipeError(f"{what} runs in one process, and {process_count()} were started. Leave the launcher out")
+
+
 @contextmanager
 def main_first() -> Iterator[None]:
     """A block for the main process, then for one of each other machine, then for the rest.
