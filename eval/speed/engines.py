@@ -67,11 +67,6 @@ def load_exported(model: Path, *, format: str) -> HoidamEngine:
         return HoidamEngine(output)
 
 
-def load_other(model: Path, *, folder: str) -> HoidamEngine:
-    """Another model in place of the one that races."""
-    return HoidamEngine(Path(folder))
-
-
 class CommandEngine:
     """`hoidam tag` as a process of its own, start-up included, over `copies` of every article."""
 
@@ -145,7 +140,6 @@ class ServedEngine:
 ENGINES: Mapping[str, Callable[..., Engine]] = {
     "hoidam": HoidamEngine,
     "exported": load_exported,
-    "other": load_other,
     "command": CommandEngine,
     "served": ServedEngine,
     "pipeline": PipelineEngine,

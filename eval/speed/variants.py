@@ -46,13 +46,6 @@ ALL = ("*",)
 VARIANTS = (
     Variant("hoidam", "`Tagger` in this process, as `Tagger.load` gives it", "hoidam", scored=ALL),
     Variant("hoidam-fp32", "the same in float32", "hoidam", {"precision": "fp32"}, scored=ALL),
-    Variant(
-        "student",
-        "as `hoidam`, with the smaller model `models/hoidam-tiny`",
-        "other",
-        {"folder": "models/hoidam-tiny"},
-        scored=ALL,
-    ),
     Variant("hoidam-1-thread", "as `hoidam`, one thread", "hoidam", threads=1),
     Variant("budget-256", "as `hoidam`, at most 256 pieces a batch", "hoidam", {"batch_pieces": 256}),
     Variant("budget-2048", "as `hoidam`, at most 2,048 pieces a batch", "hoidam", {"batch_pieces": 2048}),
@@ -98,7 +91,6 @@ RATIOS = (
     Ratio("tag-2", "pipeline-16"),
     Ratio("hoidam-fp32", "pipeline-1"),
     Ratio("hoidam-fp32", "pipeline-16"),
-    Ratio("student", "hoidam", at_least=2.0),
     Ratio("hoidam", "hoidam-fp32"),
     Ratio("hoidam", "hoidam-1-thread"),
     Ratio("onnx", "hoidam-fp32"),
@@ -115,5 +107,4 @@ RATIOS = (
 
 LOSSES = (
     Loss("hoidam", "hoidam-fp32", at_most=0.002),
-    Loss("student", "hoidam", at_most=0.007, below_only=True),
 )
