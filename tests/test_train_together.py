@@ -21,7 +21,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from hoidam.encode.tags import NO_CATEGORY
 from hoidam.errors import RecipeError
 from hoidam.model import loss_counts
-from hoidam.train import loop, run
+from hoidam.train import forecast, loop, run
 from hoidam.train.together import SharedOrder, own_rows
 
 STILL = {"dropout": 0.0, "attention_dropout": 0.0}
@@ -91,7 +91,7 @@ RESUMED = """
 import dataclasses, shutil, sys
 from pathlib import Path
 from hoidam.processes import is_main
-from hoidam.train import loop, run
+from hoidam.train import forecast, loop, run
 from hoidam.train.recipe import read_recipe
 
 class StopHereError(Exception):
@@ -177,7 +177,8 @@ def test_a_checkpoint_of_another_number_of_processes_is_refused(monkeypatch, sma
         interrupt(patch, "dev_scores", call=2)
         with pytest.raises(StopHereError):
             run.train(recipe, folder=folder, device="cpu")
-    monkeypatch.setattr(loop, "process_count", lambda: 2)
+    for module in (forecast, loop):
+        monkeypatch.setattr(module, "process_count", lambda: 2)
     with pytest.raises(RecipeError, match=r"of a run of 18 steps, and this one would have 9: .* processes than 2"):
         run.train(recipe, folder=folder, device="cpu", resume=True)
 

@@ -197,7 +197,7 @@ def _build(kind: type[Any], data: Any, prefix: str, problems: list[str]) -> Any:
     for name, item in known.items():
         if name in data:
             # Only what may be left out may be empty.
-            empty = data[name] == [] and item.default == ()
+            empty = data[name] in ([], ()) and item.default == ()
             values[name] = () if empty else _value(hints[name], data[name], f"{prefix}{name}", problems)
         elif item.default is MISSING and item.default_factory is MISSING:
             problems.append(f"{prefix}{name}: missing")
