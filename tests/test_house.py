@@ -21,7 +21,7 @@ BROUGHT = ("data/phoner/", "data/phoner-word/")
 
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"configuration", "cores", "files", "labels", "pages", "progress", "provenance"},
+    {"configuration", "cores", "files", "labels", "pages", "progress", "provenance", "stores"},
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},
