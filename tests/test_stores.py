@@ -1,13 +1,15 @@
-"""Stores: a URI leads to what a path does, on a disk and in S3; files are whole; what is refused is said in one line."""
+"""Stores: a URI leads to what a path does, on a disk and in S3; what is refused is said in one line with the cure."""
 
 import json
 import random
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyarrow.fs import FileSystem, copy_files
+from pyarrow.fs import copy_files
 
 from hoidam.errors import DataError
 from hoidam.ingest.discover import discover
@@ -17,6 +19,7 @@ from hoidam.stores import Folder, join, locate
 from hoidam.tag.parts import PartFolder, Plan
 
 NAMES = ("a", "b", "ab", "bản tin", "a+b", "a#b", "a%41", "[a]", "a&=b", "c.jsonl")
+MODEL = Path(__file__).parents[1] / "models" / "hoidam-small"
 PATTERNS = ("*", "**", "a*", "*b", "[ab]", "[!a]*", "b*n*", "*.jsonl", "a", "bản tin", "bản%20tin")
 
 
@@ -45,8 +48,9 @@ def keys_below(uri, pattern):
     try:
         files = find_files([join(uri, pattern)])
     except DataError as error:
-        assert any(words in str(error) for words in ("holds no input", "No such file", "Not a directory"))
-        return []
+        if any(words in str(error) for words in ("holds no input", "No such file", "Not a directory")):
+            return []
+        raise
     return sorted(locate(file.place)[1].removeprefix(f"{root}/") for file in files)
 
 
@@ -84,7 +88,9 @@ def test_options_stay_behind_a_path(place, joined):
 
 
 def test_a_secret_in_a_uri_is_neither_used_nor_shown():
-    with pytest.raises(DataError, match=r"^s3://bucket/feed: a secret key in a URI\. .*AWS_SECRET_ACCESS_KEY") as caught:
+    with pytest.raises(
+        DataError, match=r"^s3://bucket/feed: a secret key in a URI\. .*AWS_SECRET_ACCESS_KEY"
+    ) as caught:
         locate("s3://key:se%2Fcret@bucket/feed")
     assert "cret" not in str(caught.value).removesuffix("instead").replace("secret key", "")
 
@@ -122,15 +128,15 @@ def test_s3_holds_what_a_disk_does(bucket, by_environment, tmp_path):
 
 def test_records_from_s3_are_those_of_the_disk(bucket, tmp_path):
     uri, query = bucket
-    lines = [{"id": f"r{number}", "text": f"Hội đàm {number}"} if number % 3 else {"text": "x"} for number in range(50)]
+    lines = [{"id": f"r{number}", "text": f"Hội đàm {number}"} if number % 3 else {"text": "x"} for number in range(18)]
     (tmp_path / "thư").mkdir()
     (tmp_path / "thư" / "a.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"id"', encoding="utf-8")
-    pq.write_table(pq.pa.Table.from_pylist(lines), tmp_path / "thư" / "b.parquet", row_group_size=7)
+    pq.write_table(pa.Table.from_pylist(lines), tmp_path / "thư" / "b.parquet", row_group_size=6)
     upload(tmp_path, uri + query)
-    wanted = [item for item in read_inputs([tmp_path])]
+    wanted = list(read_inputs([tmp_path]))
     for given in (uri + query, f"{uri}/thư/*{query}"):
-        shards = cut_files(find_files([given]), size=200)
-        assert len(shards) > 10
+        shards = cut_files(find_files([given]), size=150)
+        assert len(shards) > 5
         items = [item for shard in shards for item in read_shard(shard, columns=Columns())]
         assert [item.id for item in items] == [item.id for item in wanted]
         assert [item.source for item in items] == [item.source.replace(str(tmp_path), uri) for item in wanted]
@@ -174,34 +180,23 @@ def test_a_run_in_s3_begins_goes_on_ends_and_is_not_written_over(bucket, inner):
         PartFolder(f"{uri}/taken{query}").check(resume=False, force=True)
 
 
-def test_a_file_in_s3_is_whole_whenever_it_is_read(bucket):
+def test_where_several_write_one_file_it_is_one_of_theirs(bucket):
     uri, query = bucket
     folder = Folder(f"{uri}/out{query}")
     folder.clear(folders=["tagged"])
     assert folder.is_empty() is False
     contents = [bytes([number]) * (6 << 20) for number in range(2)]
-    folder.write("tagged/a", contents[0])
-    stop = threading.Event()
-
-    def rewrite():
-        while not stop.is_set():
-            for content in contents:
-                folder.write("tagged/a", content)
-
-    writer = threading.Thread(target=rewrite)
-    writer.start()
-    try:
-        seen = {folder.read("tagged/a") for _ in range(10)}
-    finally:
-        stop.set()
-        writer.join()
-    assert seen <= set(contents)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(partial(folder.write, "tagged/a"), contents * 3))
+    assert folder.read("tagged/a") in contents
     assert folder.sizes(["tagged/a", "tagged/b", "tagged"]) == [6 << 20, None, None]
+    folder.end(files=["tagged/a"], folders=["tagged"])
+    assert folder.is_empty()
 
 
-def refused(words, command, model):
+def refused(words, command):
     """The one line that a command says, which starts no cluster."""
-    outcome = command("tag", *words, "--engine", "ray", "--model", model)
+    outcome = command("tag", *words, "--engine", "ray", "--model", MODEL)
     assert outcome.code == 1
     [line] = outcome.err.splitlines()
     return line
@@ -214,11 +209,14 @@ def article(tmp_path):
     return path
 
 
-def test_a_bucket_that_is_not_there_is_named_with_the_cure(store, by_environment, command, article, model_folder):
+def test_a_bucket_that_is_not_there_is_named_with_the_cure(store, by_environment, command, article):
     given, output = "s3://no-such-bucket/feed/*.jsonl", "s3://no-such-bucket/out"
-    for words, place in (([given, "--output", article.with_name("out")], given), ([article, "--output", output], output)):
-        line = refused(words, command, model_folder)
-        assert line.startswith(f"{place}: cannot be reached (")
+    for words, place in (
+        ([given, "--output", article.with_name("out")], given),
+        ([article, "--output", output], output),
+    ):
+        line = refused(words, command)
+        assert line.startswith(f"hoidam: {place}: cannot be reached (")
         assert line.endswith("Make the bucket first, or correct its name")
     assert not article.with_name("out").exists()
 
@@ -231,23 +229,23 @@ def asking(store):
     store.ask_for_keys(ask=False)
 
 
-def test_keys_that_are_refused_are_named_with_the_cure(bucket, asking, command, article, model_folder):
+def test_keys_that_are_refused_are_named_with_the_cure(bucket, asking, command, article):
     given = "".join(bucket)
     for words in ([given, "--output", article.with_name("out")], [article, "--output", given]):
-        line = refused(words, command, model_folder)
-        assert line.startswith(f"{given}: cannot be reached (")
+        line = refused(words, command)
+        assert line.startswith(f"hoidam: {given}: cannot be reached (")
         assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line
 
 
-def test_a_store_that_does_not_answer_is_named_with_the_cure(command, article, model_folder):
+def test_a_store_that_does_not_answer_is_named_with_the_cure(command, article):
     given = "s3://bucket/feed?endpoint_override=127.0.0.1:9&scheme=http"
-    line = refused([given, "--output", article.with_name("out")], command, model_folder)
-    assert line.startswith(f"{given}: cannot be reached (")
+    line = refused([given, "--output", article.with_name("out")], command)
+    assert line.startswith(f"hoidam: {given}: cannot be reached (")
     assert "AWS_ENDPOINT_URL" in line
 
 
-def test_uris_need_the_ray_engine(command, article, model_folder):
+def test_uris_need_the_ray_engine(command, article):
     for words in ([article, "--output", "s3://bucket/out.jsonl"], ["s3://bucket/a.jsonl"]):
-        outcome = command("tag", *words, "--model", model_folder)
+        outcome = command("tag", *words, "--model", MODEL)
         assert outcome.code == 2
         assert "URIs need --engine ray" in outcome.err

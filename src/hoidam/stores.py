@@ -25,8 +25,8 @@ _CURES = {
     r"AWS Error NO_SUCH_BUCKET|Bucket '.*' not found": "Make the bucket first, or correct its name",
     r"AWS Error \w*(ACCESS|SIGNATURE|TOKEN|EXPIRED|UNKNOWN \(HTTP status 40[013]\))": "Set AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, to keys that have the right to it",
-    r"AWS Error \w*(NETWORK|TIMEOUT)": "Check the network and the address of the store, which AWS_ENDPOINT_URL gives, or "
-    "endpoint_override in the URI",
+    r"AWS Error \w*(NETWORK|TIMEOUT)": "Check the network and the address of the store, which AWS_ENDPOINT_URL gives "
+    "or endpoint_override in the URI",
 }
 """What to do by what pyarrow says, whose errors have no other mark of their kind."""
 
@@ -107,7 +107,7 @@ def refusal(error: OSError) -> DataError:
 
 
 def find(uri: str) -> list[Stored]:
-    """The files behind the URI of a file, of a folder, which is searched to the bottom, or of a pattern of such, sorted.
+    """The files behind the URI of a file, of a folder (searched to the bottom) or of a pattern of such, sorted.
 
     `*` and `[…]` match within a name, `**` any folders, as they do on a disk; a `?` would begin the options. Raises
     DataError where nothing can be reached there.
@@ -115,13 +115,13 @@ def find(uri: str) -> list[Stored]:
     from pyarrow.fs import FileType
 
     base, query = _split(uri)
-    names = base.rstrip("/").split("/")
+    names = base.split("/")
     # Scheme, `//` and bucket or host come first.
     magic = next((place for place, name in enumerate(names) if place > 2 and glob.has_magic(name)), len(names))
-    folder, pattern = "/".join(names[:magic]), [unquote(name) for name in names[magic:]]
-    while pattern and pattern[-1] == "**":
-        # Folders that match are searched anyway.
-        pattern.pop()
+    folder, pattern = "/".join(names[:magic]).removesuffix("/"), [unquote(name) for name in names[magic:]]
+    if pattern and not pattern[-1]:
+        # A slash at the end asks for folders alone, which are searched to the bottom.
+        pattern[-1] = "**"
     filesystem, path = locate(folder + query)
     with reaching(uri):
         [info] = filesystem.get_file_info([path])
@@ -137,9 +137,10 @@ def _match(filesystem: Any, folder: str, pattern: Sequence[str]) -> Iterator[Any
     """What pyarrow knows of each file in a folder that a pattern, name by name, matches, or a folder of it does."""
     from pyarrow.fs import FileSelector, FileType
 
-    for info in filesystem.get_file_info(FileSelector(folder, recursive=not pattern)):
+    to_the_bottom = not pattern or pattern == ["**"]
+    for info in filesystem.get_file_info(FileSelector(folder, recursive=to_the_bottom)):
         is_folder = info.type == FileType.Directory
-        if not pattern:
+        if to_the_bottom:
             if not is_folder:
                 yield info
         elif pattern[0] == "**":
@@ -150,7 +151,7 @@ def _match(filesystem: Any, folder: str, pattern: Sequence[str]) -> Iterator[Any
                 yield from _match(filesystem, info.path, pattern[1:])
             elif len(pattern) == 1:
                 yield info
-    if pattern and pattern[0] == "**":
+    if pattern[:1] == ["**"] and not to_the_bottom:
         yield from _match(filesystem, folder, pattern[1:])
 
 
