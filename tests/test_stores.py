@@ -4,6 +4,7 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from hoidam.stores import Folder, join, locate
 from hoidam.tag.parts import PartFolder, Plan
 
 NAMES = ("a", "b", "ab", "bản tin", "a+b", "a#b", "a%41", "[a]", "a&=b", "c.jsonl")
+BUCKETS = count()
 MODEL = Path(__file__).parents[1] / "models" / "hoidam-small"
 PATTERNS = ("*", "**", "a*", "*b", "[ab]", "[!a]*", "b*n*", "*.jsonl", "a", "bản tin", "bản%20tin")
 
@@ -96,9 +98,9 @@ def test_a_secret_in_a_uri_is_neither_used_nor_shown():
 
 
 @pytest.fixture
-def bucket(store, request):
+def bucket(store):
     """The URI of an empty bucket, without options, and the options."""
-    name = f"bucket-{abs(hash(request.node.name))}"
+    name = f"bucket-{next(BUCKETS)}"
     store.make_bucket(name)
     return f"s3://{name}", store.query
 
@@ -120,10 +122,10 @@ def test_s3_holds_what_a_disk_does(bucket, by_environment, tmp_path):
     for _ in range(4):
         make_tree(rng, tmp_path)
     upload(tmp_path, uri)
-    for pattern in ("", "*.jsonl", "**/*.jsonl", "a*/**", "*/*", "[!a]*/", "c.jsonl", "bản%20tin/b*"):
+    for pattern in ("", "*.jsonl", "**/*.jsonl", "a*/**", "*/*", "[!a]*/", "bản%20tin/b*"):
         wanted = paths_below(tmp_path, pattern)
         assert wanted, pattern
-        assert keys_below(uri, pattern) == [path for path in wanted if not path.startswith(".")], pattern
+        assert keys_below(uri, pattern) == wanted, pattern
 
 
 def test_records_from_s3_are_those_of_the_disk(bucket, tmp_path):
