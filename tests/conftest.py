@@ -16,6 +16,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Several processes run the tests; and a training on two threads does not repeat one on one to the last digit.
 os.environ["OMP_NUM_THREADS"] = "1"
+# No test reaches an object store with somebody's keys, nor asks the machine for some.
+os.environ |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A suite that a shell runs in the background would hand on to commands that they ignore Ctrl-C, which tests send.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -24,6 +26,7 @@ import generated
 import tiny
 from browser import CHROMIUM, Browser
 from service import Service
+from store import Store
 
 from hoidam.labels import LabelScheme
 
@@ -110,6 +113,14 @@ def service(model_folder: Path) -> Iterator[Service]:
     with Service(model_folder, "--max-body", 60_000, "--max-characters", 5000, "--max-articles", 8) as running:
         yield running
         assert running.stop() == (0, "")
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Store]:
+    """A running S3 server without buckets."""
+    pytest.importorskip("moto.server", reason="needs a server of S3: pip install 'moto[server]'")
+    with Store() as running:
+        yield running
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def test_uris_and_paths_lead_to_the_same_records(tmp_path):
     [
         ("gone.jsonl", "no such file"),
         ("page.txt", "not a .jsonl or .parquet file"),
-        ("file:///gone/folder", "cannot be read"),
+        ("file:///gone/folder", "cannot be reached"),
         ("nowhere://bucket/folder", "cannot be reached"),
         ("-", "not a .jsonl or .parquet file"),
     ],
@@ -123,5 +123,5 @@ def test_what_cannot_be_an_input_is_refused_at_once(tmp_path, monkeypatch, given
 
 def test_a_file_that_is_gone_when_it_is_read_may_come_back(tmp_path):
     shard = Shard(InputFile("f.jsonl", str(tmp_path / "f.jsonl"), "f", 10))
-    with pytest.raises(UnreachableError, match="cannot be read"):
+    with pytest.raises(UnreachableError, match="cannot be reached"):
         list(read_shard(shard, columns=Columns()))

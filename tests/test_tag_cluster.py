@@ -15,10 +15,12 @@ import generated
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.fs import copy_files
 
 from hoidam.errors import CheckpointError, DataError, WorkerError
 from hoidam.ingest.readers import Columns, read_inputs
 from hoidam.ingest.shards import InputFile, Shard, cut_files, find_files
+from hoidam.stores import locate
 from hoidam.tag import cluster as cluster_module
 from hoidam.tag.batch import tag_items
 from hoidam.tag.cluster import Cluster, ShardTagger, Start, tag_on_cluster
@@ -181,6 +183,42 @@ def test_two_nodes_find_what_one_machine_does_though_a_worker_is_killed_and_a_sh
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_run_in_s3_stops_goes_on_and_finds_what_one_machine_does(
+    store, address, inputs, alone, model_folder, tmp_path, monkeypatch
+):
+    fails = tmp_path / "fails"
+    fails.touch()
+
+    class Failing(ShardTagger):
+        def _write_part(self, index, shard):
+            if index == 2 and fails.exists():
+                raise RuntimeError("no more memory")
+            return super()._write_part(index, shard)
+
+    monkeypatch.setattr(cluster_module, "ShardTagger", Failing)
+    store.make_bucket("feed")
+    filesystem, _ = locate(f"s3://feed{store.query}")
+    copy_files(str(Path(inputs[0]).parent), "feed/in", destination_filesystem=filesystem)
+    given, output = [f"s3://feed/in/*{store.query}"], f"s3://feed/out{store.query}"
+    with pytest.raises(WorkerError, match=r"^1 of (\d+) shards are not done, .*RuntimeError: no more memory"):
+        run(given, model_folder, output, cluster=Cluster(address))
+    fails.unlink()
+    todo = []
+
+    def begin(shards):
+        todo.append(shards)
+        return lambda: None
+
+    run(given, model_folder, output, cluster=Cluster(address), resume=True, on_begin=begin)
+    assert todo == [1]
+    copy_files("feed/out", str(tmp_path / "output"), source_filesystem=filesystem)
+    folder = str(Path(inputs[0]).parent)
+    moved = [[one | {"source": one["source"].replace(folder, "s3://feed/in")} for one in part] for part in alone]
+    for failure in moved[1]:
+        failure["error"] = failure["error"].replace(folder, "s3://feed/in")
+    assert_same(read_output(tmp_path / "output"), moved)
+
+
 @pytest.mark.slow
 def test_a_command_that_is_killed_goes_on_where_it_was(address, inputs, alone, model_folder, tmp_path):
     output = tmp_path / "output"
@@ -241,6 +279,7 @@ def test_what_an_actor_cannot_load_is_said_and_not_tried_for_ever(address, input
 @pytest.fixture
 def actor(model_folder, tmp_path):
     """An actor outside of any cluster."""
+    PartFolder(str(tmp_path / "output")).begin(Plan({}, []))
     files = cluster_module._read_files(model_folder)
     return ShardTagger(lambda: Start(files, str(tmp_path / "output"), COLUMNS, 3, 1, "cpu", "fp32"))
 
@@ -270,10 +309,10 @@ def test_a_file_that_stays_away_is_a_failure_and_one_that_comes_back_is_none(act
 
 def test_a_part_that_cannot_be_written_is_not_done(actor, inputs, tmp_path):
     [shard] = cut_files(find_files(inputs[:1]))
-    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "tagged").rmdir()
     (tmp_path / "output" / "tagged").write_text("in the way", encoding="utf-8")
-    assert do(actor, 0, shard).startswith(f"{inputs[0]}: ")
-    assert not (tmp_path / "output" / "done").exists()
+    assert do(actor, 0, shard).startswith(f"{inputs[0]}: DataError: {tmp_path / 'output'}: cannot be reached")
+    assert not list((tmp_path / "output" / "done").iterdir())
 
 
 def make_plan(inputs, **settings):

@@ -482,6 +482,8 @@ def tag(
         raise typer.BadParameter(
             "--address, --actors, --cpus-per-actor, --gpus-per-actor and --batch need --engine ray"
         )
+    if any("://" in place for place in [*inputs, output or ""]):
+        raise typer.BadParameter("URIs need --engine ray")
     from hoidam.configuration import find_model
     from hoidam.ingest.readers import Columns, discover, read_found
     from hoidam.tag.journal import is_finished
@@ -540,6 +542,7 @@ def _tag_on_cluster(
     if output is None:
         raise typer.BadParameter("--engine ray needs --output, a folder or the URI of one")
     from hoidam.configuration import find_model
+    from hoidam.stores import join
     from hoidam.tag.cluster import tag_on_cluster
     from hoidam.tag.parts import PartFolder
 
@@ -559,7 +562,7 @@ def _tag_on_cluster(
             force=force,
             on_begin=lambda shards: stack.enter_context(_progress("tagging shards", total=shards)),
         )
-    failed = f"; {done.failed} failed, listed in {output}/errors" if done.failed else ""
+    failed = f"; {done.failed} failed, listed in {join(output, 'errors')}" if done.failed else ""
     _say(f"{done.articles} articles tagged, {done.spans} spans, {len(done.parts)} parts{failed}")
     if done.failed:
         raise typer.Exit(SOME_FAILED)

@@ -170,27 +170,3 @@ def toml_value(value: Any) -> str:
     if isinstance(value, str | bool):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
-
-
-def locate(place: str) -> tuple[Any, str]:
-    """The pyarrow file system of a place, a URI such as `s3://bucket/folder` or a local path, and its path there.
-
-    Raises DataError where no such file system is known.
-    """
-    from pyarrow import ArrowInvalid
-    from pyarrow.fs import FileSystem, LocalFileSystem
-
-    if not is_uri(place):
-        return LocalFileSystem(), str(Path(place).absolute())
-    try:
-        filesystem, path = FileSystem.from_uri(place)
-    except (ArrowInvalid, OSError, ValueError, ImportError) as error:
-        raise DataError(
-            f"cannot be reached ({error})", path=place, cure="Give a path, or a URI as pyarrow has them"
-        ) from None
-    return filesystem, path
-
-
-def is_uri(place: str) -> bool:
-    """Whether a place is a URI and no local path."""
-    return "://" in place

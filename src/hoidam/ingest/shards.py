@@ -13,12 +13,11 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hoidam.errors import DataError, UnreachableError
-from hoidam.files import is_uri, locate
-from hoidam.ingest.discover import Failure, discover, name_files, unreadable
+from hoidam.ingest.discover import Failure, discover, name_files
 from hoidam.ingest.readers import Columns, Item, at_least_one, line_items, row_items
+from hoidam.stores import find, is_uri, locate, reaching, refusal
 
 LINES, ROWS = ".jsonl", ".parquet"
 SHARD_BYTES = 32 << 20
@@ -32,7 +31,7 @@ _READERS = 16
 class InputFile:
     """A file of records: `source` as it was given, `place` as every machine can open it, `size` in bytes.
 
-    Records without an id number on from `name`.
+    A source leaves out the options of a URI. Records without an id number on from `name`.
     """
 
     source: str
@@ -59,7 +58,7 @@ class Shard:
 
 
 def find_files(inputs: Sequence[str]) -> list[InputFile]:
-    """The files of records behind files, folders, globs and URIs of files or folders, in the order of `inputs`.
+    """The files of records behind files, folders and globs, by path or URI, in the order of `inputs`.
 
     What a folder holds is sorted. Raises DataError where there is nothing behind an input or another kind of file.
     """
@@ -67,7 +66,8 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     for source, place, size in chain.from_iterable(map(_find, inputs)):
         found.setdefault(place, (source, size))
     names = name_files(Path(source) for source, _ in found.values())
-    return [InputFile(source, place, names[Path(source)], size) for place, (source, size) in found.items()]
+    # What differs by the options of its URI alone has no name of its own.
+    return [InputFile(source, place, names.get(Path(source), place), size) for place, (source, size) in found.items()]
 
 
 def _find(given: str) -> Iterator[tuple[str, str, int]]:
@@ -90,27 +90,10 @@ def _find_local(given: str) -> Iterator[tuple[str, str, int]]:
 
 
 def _find_uri(given: str) -> Iterator[tuple[str, str, int]]:
-    from pyarrow.fs import FileSelector, FileType
-
-    filesystem, path = locate(given)
-    try:
-        [info] = filesystem.get_file_info([path])
-        if info.type == FileType.File:
-            yield given, given, info.size
-            return
-        selector = FileSelector(path, recursive=True)
-        infos = sorted(filesystem.get_file_info(selector), key=lambda info: str(info.path))
-    except OSError as error:
-        raise DataError(f"cannot be read ({error})", path=given, cure="Check the URI and your rights to it") from None
-    base, question, query = given.partition("?")
-    places = {
-        base.rstrip("/") + quote(inner) + question + query: info.size
-        for info in infos
-        if info.type == FileType.File and _is_input(inner := info.path[len(path.rstrip("/")) :])
-    }
-    if not places:
+    found = [file for file in find(given) if not file.inner or _is_input(file.inner)]
+    if not found:
         raise DataError("holds no input", path=given, cure=f"Kinds read: {LINES}, {ROWS}")
-    yield from ((place, place, size) for place, size in places.items())
+    yield from ((file.source, file.place, file.size) for file in found)
 
 
 def _is_input(path: str) -> bool:
@@ -131,12 +114,11 @@ def _cut(file: InputFile, *, size: int) -> list[Shard]:
     if file.size <= size:
         return [Shard(file)]
     try:
-        begins = list(_cut_lines(file, size) if _holds_lines(file) else _cut_rows(file, size))
+        with reaching(file.source):
+            begins = list(_cut_lines(file, size) if _holds_lines(file) else _cut_rows(file, size))
     except ArrowInvalid:
         # No Parquet: whoever reads the shard will say so.
         return [Shard(file)]
-    except OSError as error:
-        raise unreadable(error).at(file.source) from None
     ends = [start for _, start in begins[1:]]
     return [Shard(file, first, start, end) for (first, start), end in zip(begins[:-1], ends, strict=True)]
 
@@ -195,7 +177,7 @@ def read_shard(shard: Shard, *, columns: Columns) -> Iterator[Item]:
     except DataError as error:
         yield Failure.of(error, source=file.source, identifier=file.name)
     except OSError as error:
-        found = unreadable(error)
+        found = refusal(error)
         raise UnreachableError(found.problem, cure=found.cure) from None
 
 

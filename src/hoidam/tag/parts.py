@@ -10,7 +10,6 @@
 import hashlib
 import io
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -18,9 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoidam.errors import DataError
-from hoidam.files import json_line, locate
+from hoidam.files import json_line
 from hoidam.ingest.readers import Failure
 from hoidam.ingest.shards import InputFile, Shard
+from hoidam.stores import Folder
 from hoidam.tag.writers import ParquetWriter
 
 if TYPE_CHECKING:
@@ -105,16 +105,11 @@ class PartFolder:
 
     def __init__(self, place: str) -> None:
         self.place = place
-        self._filesystem, self._root = locate(place)
+        self._folder = Folder(place)
 
     def check(self, *, resume: bool, force: bool) -> None:
         """Raise DataError where the folder is in the way; `resume` lets a stopped run be, `force` every run."""
-        from pyarrow.fs import FileSelector, FileType
-
-        [info] = self._filesystem.get_file_info([self._root])
-        if info.type == FileType.File:
-            raise DataError("is a file", path=self.place, cure="Give the name of a folder")
-        if info.type == FileType.NotFound or not self._filesystem.get_file_info(FileSelector(self._root)):
+        if self._folder.is_empty():
             return
         if self.is_whole():
             if not force:
@@ -133,7 +128,7 @@ class PartFolder:
         """The plan of the run here, if there is one; raises DataError where settings or files are not the same."""
         if not self._is_there(PLAN):
             return None
-        plan = Plan.from_dict(json.loads(self._read(PLAN)))
+        plan = Plan.from_dict(json.loads(self._folder.read(PLAN)))
         different = [
             key for key in sorted({**plan.settings, **settings}) if plan.settings.get(key) != settings.get(key)
         ]
@@ -150,8 +145,7 @@ class PartFolder:
 
     def begin(self, plan: Plan) -> None:
         """Begin a run, over what another left here."""
-        self._filesystem.create_dir(self._root)
-        self._filesystem.delete_dir_contents(self._root)
+        self._folder.clear(folders=("tagged", "errors", "done"))
         self._write(PLAN, json_line(plan.to_dict()).encode())
 
     def read_parts(self, plan: Plan) -> dict[int, Part]:
@@ -164,10 +158,10 @@ class PartFolder:
         done = _done(index)
         if not self._is_there(done):
             return None
-        part = Part.from_dict(json.loads(self._read(done)))
+        part = Part.from_dict(json.loads(self._folder.read(done)))
         files = [file for file in (part.tagged, part.errors) if file is not None]
-        found = self._filesystem.get_file_info([self._path(file.path) for file in files])
-        return part if [file.bytes for file in files] == [info.size for info in found] else None
+        sizes = self._folder.sizes([file.path for file in files])
+        return part if [file.bytes for file in files] == sizes else None
 
     def write_part(self, index: int, shard: Shard, results: Iterable["Result"]) -> Part:
         """Write what became of a shard's records; when this returns, the shard is done."""
@@ -203,32 +197,15 @@ class PartFolder:
             parts=ordered,
         )
         self._write(MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode())
-        self._filesystem.delete_file(self._path(PLAN))
-        for folder in ("done", "partial"):
-            self._filesystem.delete_dir(self._path(folder))
+        self._folder.end(files=(PLAN,), folders=("done",))
         return manifest
 
     def _write(self, path: str, data: bytes) -> Written:
-        """Write a file that appears whole; where two actors come to write the same one, either's is."""
-        partial = self._path(f"partial/{uuid.uuid4().hex}")
-        for target in (partial, self._path(path)):
-            self._filesystem.create_dir(target.rpartition("/")[0])
-        with self._filesystem.open_output_stream(partial, compression=None) as stream:
-            stream.write(data)
-        self._filesystem.move(partial, self._path(path))
+        self._folder.write(path, data)
         return Written(path, len(data), hashlib.sha256(data).hexdigest())
 
-    def _read(self, path: str) -> bytes:
-        with self._filesystem.open_input_stream(self._path(path), compression=None) as stream:
-            data: bytes = stream.read()
-        return data
-
     def _is_there(self, path: str) -> bool:
-        [info] = self._filesystem.get_file_info([self._path(path)])
-        return bool(info.is_file)
-
-    def _path(self, path: str) -> str:
-        return f"{self._root.rstrip('/')}/{path}"
+        return self._folder.sizes([path]) != [None]
 
 
 def _name(index: int) -> str:
