@@ -20,13 +20,8 @@ BROUGHT = ("data/phoner/", "data/phoner-word/")
 """Where recipes look for corpora that a user brings; git ignores them."""
 
 LEVELS: list[set[str]] = [
-<<<<<<< HEAD
     {"errors", "processes"},
-    {"configuration", "cores", "files", "labels", "pages", "progress", "provenance"},
-=======
-    {"errors"},
     {"configuration", "cores", "files", "labels", "pages", "progress", "provenance", "stores"},
->>>>>>> stores
     {"document", "gazetteer"},
     {"ingest", "gold", "encode", "evaluate"},
     {"model", "decode", "weights"},
