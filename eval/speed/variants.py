@@ -105,6 +105,4 @@ RATIOS = (
     Ratio("hoidam-gpu", "hoidam"),
 )
 
-LOSSES = (
-    Loss("hoidam", "hoidam-fp32", at_most=0.002),
-)
+LOSSES = (Loss("hoidam", "hoidam-fp32", at_most=0.002),)
