@@ -108,19 +108,16 @@ curve: $(VENV)/ready models/encoders/embedded
 		--output $(OUT)/curve.md --force
 
 noise: $(VENV)/ready
-	for point in $(NOISE); do kind=$${point%:*}; rate=$${point#*:}; for seed in $(SEEDS); do \
-		folder=$(OUT)/noise/$$kind-$$rate/$$seed; \
+	rm -rf $(OUT)/noise
+	for point in $(NOISE); do kind=$${point%:*}; folder=$(OUT)/noise/$$kind-$${point#*:}; \
 		$(BIN)/hoidam gold noise --articles data/articles/test.jsonl --gold annotations/gold/test.jsonl \
-			--labels annotations/labels.toml --rate $$rate --seed $$seed $$(test $$kind = all || echo --kinds $$kind) \
+			--labels annotations/labels.toml --rate $${point#*:} $$(test $$kind = all || echo --kinds $$kind) \
 			--articles-output $(OUT)/noise/articles.jsonl --gold-output $(OUT)/noise/gold.jsonl --force || exit 1; \
-		test -d $$folder || $(BIN)/hoidam evaluate --gold $(OUT)/noise/gold.jsonl --articles $(OUT)/noise/articles.jsonl \
+		$(BIN)/hoidam evaluate --gold $(OUT)/noise/gold.jsonl --articles $(OUT)/noise/articles.jsonl \
 			--labels annotations/labels.toml --model $(MODEL) --report $$folder || exit 1; \
-		test $$rate != 0 || break; \
-	done; done
-	$(BIN)/hoidam summarise $(foreach point,$(NOISE),$(OUT)/noise/$(subst :,-,$(point))) \
-		--output eval/noise/test.md --force
-	$(BIN)/hoidam summarise $(foreach point,$(NOISE),$(OUT)/noise/$(subst :,-,$(point))) \
-		--output eval/noise/test.json --force
+	done
+	for form in md json; do $(BIN)/hoidam summarise $(foreach point,$(NOISE),$(OUT)/noise/$(subst :,-,$(point))) \
+		--output eval/noise/test.$$form --force || exit 1; done
 
 speed: $(VENV)/ready
 	$(BIN)/python -m eval.speed --output eval/speed
