@@ -1,6 +1,7 @@
 """The whole chain as a user runs it, each command in a process of its own: train, evaluate, tag, view."""
 
 import json
+import re
 import unicodedata
 
 import generated
@@ -22,7 +23,15 @@ def test_train_evaluate_tag_and_view_go_through_on_a_cpu(console, fresh_folder, 
     assert trained.stdout.startswith("Scores on dev")
     lines = [line for line in trained.stderr.splitlines() if not line.startswith("training: ")]
     assert lines[0].endswith(" windows; 10 for dev")
-    assert [line.partition(":")[0] for line in lines[1:]] == ["epoch 1 of 3", "epoch 2 of 3", "epoch 3 of 3", "model"]
+    assert [line.partition(":")[0] for line in lines[1:]] == [
+        "48 steps of 4 windows, 283 pieces each; a step's memory",
+        lines[2].partition(":")[0],
+        "epoch 1 of 3",
+        "epoch 2 of 3",
+        "epoch 3 of 3",
+        "model",
+    ]
+    assert re.match(r"[\d.]+ s a step, of 5 timed: .* for the 42 steps left, without scoring dev", lines[2])
     model = tmp_path / "runs" / "quick" / "model"
     facts = json.loads((model.parent / "provenance.json").read_text(encoding="utf-8"))
     assert facts["command"] == "hoidam train quick.toml --device cpu"
