@@ -37,7 +37,7 @@ def main() -> None:
         print(render([run]))
         write(run, options)
         names = [variant.name for variant in chosen(options)]
-        lines = missed(run | {"loss": None}, wanted=ratios_between(names, device=options.device))
+        lines = missed(run | {"losses": []}, wanted=ratios_between(names, device=options.device))
     if options.output is not None:
         (options.output / "TRAINING.md").write_text(render(read_runs(options.output)), encoding="utf-8")
     if lines:
