@@ -76,6 +76,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> generated.Corpus:
 
 
 @pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> generated.Corpus:
+    """Fewer of such articles, for tests in which it only matters that something is trained."""
+    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
+
+
+@pytest.fixture(scope="session")
 def fresh_folder(tmp_path_factory: pytest.TempPathFactory, bert_folder: Path) -> Path:
     """An encoder folder like `bert_folder`, with weights that learn within seconds."""
     return generated.write_fresh_encoder(tmp_path_factory.mktemp("encoders") / "fresh", like=bert_folder)

@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import generated
 import pytest
 import tiny
 import torch
@@ -15,11 +14,6 @@ from hoidam.evaluate import read_report
 from hoidam.train import run
 from hoidam.train.average import average
 from hoidam.train.results import best_on_dev
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
 
 
 @pytest.fixture(scope="module")

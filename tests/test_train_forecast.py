@@ -3,7 +3,6 @@
 import re
 from types import SimpleNamespace
 
-import generated
 import pytest
 import torch
 
@@ -17,11 +16,6 @@ from hoidam.train.run import train
 from hoidam.train.setup import set_up
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
 
 
 def is_lower(name):

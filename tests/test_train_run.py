@@ -58,12 +58,6 @@ RUN_FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A corpus for runs that need not learn anything."""
-    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
-
-
 def train(recipe, folder, **options):
     return run.train(recipe, folder=folder, device="cpu", **options)
 

@@ -4,18 +4,12 @@ import json
 import random
 import sys
 
-import generated
 import pytest
 
 from hoidam.errors import MissingExtraError, RecipeError
 from hoidam.train import results, search
 from hoidam.train.recipe import change_recipe, read_recipe, settings
 from hoidam.train.vary import read_varied
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
 
 
 @pytest.fixture

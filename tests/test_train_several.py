@@ -4,7 +4,6 @@ import json
 import statistics
 from collections import Counter
 
-import generated
 import pytest
 from safetensors.torch import load_file
 
@@ -15,11 +14,6 @@ from hoidam.files import read_json_lines
 from hoidam.train import run
 from hoidam.train.recipe import change_recipe, read_recipe
 from hoidam.train.several import train_folds, train_seeds
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
 
 
 @pytest.fixture

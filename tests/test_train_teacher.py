@@ -30,11 +30,6 @@ STILL = {"epochs": 1, "dropout": 0.0, "attention_dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return generated.write_corpus(tmp_path_factory.mktemp("corpus") / "small", train=8, dev=3)
-
-
-@pytest.fixture(scope="module")
 def still_teacher(tmp_path_factory, small, bert_folder):
     """A teacher whose encoder drops nothing out, so that in training it says what it says in use."""
     folder = tmp_path_factory.mktemp("teachers")

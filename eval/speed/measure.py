@@ -16,8 +16,8 @@ from eval.speed.machine import describe
 from eval.speed.process import environment, tell
 from eval.speed.race import Setting, race
 from eval.speed.reading import Reader
-from eval.speed.results import FORMAT, loss_rows, ratio_rows, score_rows, variant_row
-from eval.speed.variants import LOSSES, RATIOS, VARIANTS, Variant
+from eval.speed.results import FORMAT, loss_row, ratio_rows, score_rows, variant_row
+from eval.speed.variants import RATIOS, VARIANTS, Variant
 from hoidam.checkpoint import WEIGHTS_NAME, read_settings
 from hoidam.evaluate import GoldSet, Sources, read_benchmark
 from hoidam.files import file_sha256, write_json_lines
@@ -56,7 +56,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "gold": len(gold.gold),
         "variants": [variant_row(one, pieces_per_article=timed["pieces"] / timed["articles"]) for one in outcomes],
         "ratios": ratio_rows(outcomes, RATIOS),
-        "losses": loss_rows(scores, LOSSES),
+        "loss": loss_row(scores),
         "scores": scores,
         "profile": stages,
         "minutes": (time.monotonic() - started) / 60,

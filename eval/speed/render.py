@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from eval.speed.results import is_held
 from hoidam.evaluate.render import escape_markdown, markdown_table
 
 _NOTHING = "–"
@@ -62,10 +61,9 @@ def _ratios(results: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             _NOTHING if row["at_least"] is None else f"{row['at_least']:.1f}: {_held(row['median'] >= row['at_least'])}"
         )
         yield row["of"], row["to"], f"{row['median']:.2f}", _range(row), wanted
-    for loss in results["losses"]:
+    if loss := results["loss"]:
         difference = 100 * loss["difference"]
-        within = "not below -" if loss["below_only"] else "within "
-        wanted = f"{within}{100 * loss['at_most']:.1f}: {_held(is_held(loss))}"
+        wanted = f"within {100 * loss['at_most']:.1f}: {_held(abs(loss['difference']) <= loss['at_most'])}"
         yield f"strict F1 of {loss['of']}", loss["to"], f"{difference:+.2f} points", _NOTHING, wanted
 
 

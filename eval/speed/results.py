@@ -2,15 +2,14 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from eval.speed.race import Outcome
-from eval.speed.variants import ALL, Loss, Ratio
+from eval.speed.variants import ALL, LARGEST_LOSS, SAME_SCORES, Ratio
 from hoidam.evaluate import GoldSet, Scores, score
 from hoidam.evaluate.counts import Measure
 
-FORMAT = "hoidam-speed-2"
+FORMAT = "hoidam-speed-1"
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -73,38 +72,34 @@ def _categories(scores: Scores) -> float | None:
     return scores.table(Measure.CATEGORIES).micro.ratios.f1
 
 
-def loss_rows(scores: Sequence[Mapping[str, Any]], losses: Iterable[Loss]) -> list[dict[str, Any]]:
-    """How far strict micro F1 of two variants lies apart; one that needs a variant that was not scored is left out."""
-    found = {row["name"]: row["f1"]["micro"] for row in scores if "micro" in row["f1"]}
-    return [
-        {**asdict(loss), "difference": found[loss.of] - found[loss.to]}
-        for loss in losses
-        if loss.of in found and loss.to in found
-    ]
-
-
-def is_held(loss: Mapping[str, Any]) -> bool:
-    """Whether a row of `loss_rows` lies within its bound."""
-    apart = -loss["difference"] if loss["below_only"] else abs(loss["difference"])
-    return bool(apart <= loss["at_most"])
+def loss_row(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """How far strict micro F1 of `SAME_SCORES` lies apart, None where one was not scored."""
+    found = {row["name"]: row["f1"]["micro"] for row in scores if row["name"] in SAME_SCORES}
+    if len(found) < len(SAME_SCORES):
+        return None
+    of, to = SAME_SCORES
+    return {"of": of, "to": to, "difference": found[of] - found[to], "at_most": LARGEST_LOSS}
 
 
 def missed(results: Mapping[str, Any], *, wanted: Iterable[Ratio] = ()) -> list[str]:
     """What was asked for and not reached, a line each; a ratio of `wanted` that could not be taken is one too."""
+    lines = missed_ratios(results["ratios"], wanted=wanted)
+    loss = results["loss"]
+    if loss and abs(loss["difference"]) > loss["at_most"]:
+        lines.append(f"F1 of {loss['of']} and {loss['to']}: {loss['difference']:+.4f} apart")
+    return lines
+
+
+def missed_ratios(rows: Sequence[Mapping[str, Any]], *, wanted: Iterable[Ratio]) -> list[str]:
+    """The rows of `ratio_rows` that are too low, and what is `wanted` and not among them, a line each."""
     lines = [
         f"{row['of']} to {row['to']}: {row['median']:.2f}, wanted {row['at_least']:.2f}"
-        for row in results["ratios"]
+        for row in rows
         if row["at_least"] is not None and row["median"] < row["at_least"]
     ]
-    taken = {(row["of"], row["to"]) for row in results["ratios"]}
-    lines += [
+    taken = {(row["of"], row["to"]) for row in rows}
+    return lines + [
         f"{ratio.of} to {ratio.to}: not measured"
         for ratio in wanted
         if ratio.at_least is not None and (ratio.of, ratio.to) not in taken
     ]
-    lines += [
-        f"F1 of {loss['of']} and {loss['to']}: {loss['difference']:+.4f} apart"
-        for loss in results["losses"]
-        if not is_held(loss)
-    ]
-    return lines

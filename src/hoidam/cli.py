@@ -212,7 +212,7 @@ def search(
             help="A setting to vary, as LOW:HIGH, LOW:HIGH:log or A,B,C; repeatable.",
         ),
     ],
-    trials: Annotated[int, typer.Option(min=1, help="How many trials there are to be in the end.")],
+    trials: Annotated[int, typer.Option(min=1, help="How many trials there are to be in the end.")] = 20,
     output: Annotated[
         Path | None,
         typer.Option(help="The search folder; by default runs/NAME-search beside the recipe.", show_default=False),

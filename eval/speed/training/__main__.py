@@ -11,7 +11,7 @@ from typing import Any
 
 import hoidam
 from eval.speed.machine import describe
-from eval.speed.results import missed
+from eval.speed.results import missed_ratios
 from eval.speed.training.race import Outcome, Setting, race
 from eval.speed.training.render import render
 from eval.speed.training.results import FORMAT, ratio_rows, ratios_between, variant_row
@@ -37,7 +37,7 @@ def main() -> None:
         print(render([run]))
         write(run, options)
         names = [variant.name for variant in chosen(options)]
-        lines = missed(run | {"losses": []}, wanted=ratios_between(names, device=options.device))
+        lines = missed_ratios(run["ratios"], wanted=ratios_between(names, device=options.device))
     if options.output is not None:
         (options.output / "TRAINING.md").write_text(render(read_runs(options.output)), encoding="utf-8")
     if lines:
