@@ -208,6 +208,7 @@ def test_the_cause_of_a_failed_command_is_found_in_its_frame():
     assert said("") == "it said nothing"
 
 
+@pytest.mark.slow
 def test_a_whole_quick_run_writes_its_json_and_that_rendered(monkeypatch, tmp_path, capsys, model_folder, corpus):
     arguments = ["--model", model_folder, "--gold", corpus.gold("dev"), "--articles", corpus.articles("dev")]
     arguments += ["--labels", corpus.labels, "--output", tmp_path, "--only", "hoidam", "hoidam-gpu", "--quick"]

@@ -132,6 +132,7 @@ def test_ratios_name_variants_every_variant_has_one_and_only_a_cpu_is_held_to_th
     assert not any(ratio.at_least for ratio in ratios_between(names, device="cuda"))
 
 
+@pytest.mark.slow
 def test_a_whole_run_times_what_it_counts_and_writes_its_json_and_that_rendered(
     monkeypatch, tmp_path, capsys, recipes, fresh_folder
 ):

@@ -149,6 +149,7 @@ def assert_same(found, wanted):
         assert (row["source"], row["model"]) == (record["source"], record["model"])
 
 
+@pytest.mark.slow
 def test_two_nodes_find_what_one_machine_does_though_a_worker_is_killed_and_a_shard_fails(
     address, inputs, alone, model_folder, tmp_path, monkeypatch, capfd
 ):

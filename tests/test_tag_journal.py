@@ -319,7 +319,9 @@ def test_every_record_of_every_kind_is_in_the_output_or_among_the_errors(tmp_pat
     assert cuts > 10 or archive != ".gz"
 
 
-@pytest.mark.parametrize(("suffix", "counts"), [("jsonl", (500, 4000)), ("parquet", (1000, 3000))])
+@pytest.mark.parametrize(
+    ("suffix", "counts"), [("jsonl", (500, 4000)), pytest.param("parquet", (1000, 3000), marks=pytest.mark.slow)]
+)
 def test_memory_does_not_grow_with_the_input(tmp_path, suffix, counts):
     peaks = [traced_peak(tmp_path / f"{count}.{suffix}", count=count) for count in counts]
     assert peaks[1] < 1.1 * peaks[0], peaks

@@ -77,6 +77,7 @@ def test_seeds_are_runs_below_one_folder_with_mean_and_deviation(recipe, monkeyp
     assert sorted(path.name for path in folder.iterdir()) == ["seed-1", "seed-3", "summary.json", "summary.md"]
 
 
+@pytest.mark.slow
 def test_folds_make_each_article_dev_once_and_go_on_where_they_stopped(recipe, small, monkeypatch, tmp_path):
     folder = tmp_path / "runs"
     with monkeypatch.context() as patch:
