@@ -66,8 +66,8 @@ evaluate: $(VENV)/ready
 			--model $(MODEL) --report $(OUT)/evaluate/$$name --force || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
-# A finished run is not trained again and a stopped one goes on; `rm -r` its folder to do it anew. One thread: with more,
-# sums come in another order, and the model is another.
+# A stopped run goes on. After a change of the recipe, train articles or gold, remove the runs' folders first.
+# One thread: with more, sums come in another order, and the model is another.
 $(RUNS)/%/model: training/embedded.toml data/articles/train.jsonl annotations/gold/train.jsonl | models/encoders/embedded
 	OMP_NUM_THREADS=1 $(BIN)/hoidam train $< --output $(@D) $(if $(wildcard $(@D)),--resume) \
 		--set seed=$(lastword $(subst -, ,$*))
@@ -79,10 +79,10 @@ $(RUNS)/shipped-average/model: $(foreach seed,$(SEEDS),$(RUNS)/shipped-$(seed)/m
 	$(BIN)/hoidam average $(patsubst %/model,%,$^) --output $(@D)
 
 model: $(foreach run,$(SEEDS) average,$(RUNS)/shipped-$(run)/model)
-	$(BIN)/hoidam export $(foreach run,$^,--model $(run)) --format int8 --output $(MODEL) --force
+	$(BIN)/hoidam export $(foreach run,$^,--model $(run)) --format int8 --output $(MODEL) --notes models/notes.md --force
 	$(BIN)/hoidam evaluate --benchmark eval/benchmarks/test.toml --model $(MODEL) \
 		--seen-in annotations/gold/train.jsonl --report eval/reports/hoidam-small-test --force
-	$(BIN)/hoidam export $(foreach run,$^,--model $(run)) --format int8 --output $(MODEL) --force \
+	$(BIN)/hoidam export $(foreach run,$^,--model $(run)) --format int8 --output $(MODEL) --notes models/notes.md --force \
 		--report eval/reports/hoidam-small-test
 
 # Nothing is installed that lies more than 0.7 points of strict F1 below the shipped model on dev.
@@ -91,7 +91,7 @@ $(RUNS)/student/model: training/student.toml data/articles/unlabelled.jsonl $(RU
 	touch $@
 
 student: $(RUNS)/student/model
-	$(BIN)/hoidam export --model $< --format int8 --output $(STUDENT) --force \
+	$(BIN)/hoidam export --model $< --format int8 --output $(STUDENT) --notes models/notes.md --force \
 		--benchmark eval/benchmarks/dev.toml --against $(MODEL)
 
 targets: $(VENV)/ready

@@ -140,7 +140,7 @@ def test_compact_weights_are_smaller_and_nearly_keep_the_scores(storage, share, 
 @pytest.mark.parametrize("name", TOKENIZER_FILES)
 def test_an_exported_model_is_whole_and_its_card_says_more(name, request, tmp_path):
     before = save(tmp_path / "model", tiny.predictor(request.getfixturevalue(name), tiny.SCHEME))
-    export_model(before, tmp_path / "small", form="int8", scores={"Scores": "good\n"})
+    export_model(before, tmp_path / "small", form="int8", sections={"Scores": "good\n"})
     assert {path.name for path in (tmp_path / "small").iterdir()} == {path.name for path in before.iterdir()}
     assert (
         tmp_path / "small" / CARD_NAME

@@ -810,10 +810,11 @@ def test_a_model_is_written_anew_with_the_reports_on_it(command, place, corpus, 
     for report in ("reports/dev", "others/dev"):
         assert command(*scoring, "--report", report).code == 0
     export = ("export", "--output", "small", "--format", "int8")
-    written = command(*export, "--model", model_folder, "--report", "reports/dev")
+    (place / "notes.md").write_text("For the desk alone.\n", encoding="utf-8")
+    written = command(*export, "--model", model_folder, "--report", "reports/dev", "--notes", "notes.md")
     assert (written.code, written.out, written.err) == (0, "", f"model: small, of {model_folder}\n")
     card = (place / "small" / "README.md").read_text(encoding="utf-8")
-    assert card.count("\n## Scores: dev\n") == 1
+    assert card.count("\n## Scores: dev\n") == card.count("\n## Use and limits\n\nFor the desk alone.\n") == 1
     assert command("tag", corpus.articles("dev"), "--model", "small").code == 0
     given = ("--model", model_folder)
     for arguments, message in (
@@ -822,6 +823,7 @@ def test_a_model_is_written_anew_with_the_reports_on_it(command, place, corpus, 
         (("--model", "reports"), "reports: no model here"),
         ((*given, "--model", "gone"), "no dev scores there"),
         ((*given, "--report", "gone"), "gone"),
+        ((*given, "--notes", "gone.md"), "gone.md: cannot be read"),
         ((*given, "--report", "reports/dev", "--report", "others/dev"), "reports/dev: another report's folder"),
         ((*given, "--output", "reports", "--force"), "reports: is no model's folder"),
     ):

@@ -18,6 +18,7 @@ from hoidam.evaluate import (
     make_report,
     read_report,
     render_markdown,
+    render_summary,
     render_table,
     score,
     write_report,
@@ -234,6 +235,21 @@ ANALYSED = {
     },
     "worst_articles": [{"id": "a|1", "errors": 9, "gold": 8, "predicted": 7, "correct": 6, "f1": 0.8}],
 }
+
+
+def test_a_summary_is_the_reports_own_sections_with_no_measure_but_the_main_ones():
+    _, report = report_of(3)
+    whole, summary = (
+        [section.strip() for section in render(report).split("\n## ")] for render in (render_markdown, render_summary)
+    )
+    assert [section for section in whole if section in summary] == summary
+    assert [section.partition("\n")[0] for section in summary[1:]] == [
+        "Strict spans",
+        "Overlapping spans with category",
+        "Article categories",
+        "False alarms",
+        "Calibration",
+    ]
 
 
 def test_what_the_analysis_says_stands_in_the_markdown():

@@ -150,14 +150,14 @@ def export_model(
     output: Path,
     *,
     form: Form,
-    scores: Mapping[str, str] | None = None,
+    sections: Mapping[str, str] | None = None,
     check: Callable[[Path], str] = lambda folder: "",
     force: bool = False,
 ) -> None:
     """Write a model folder anew with its weights in another form, and its card with what more is known of it.
 
     The model takes the name of its new folder. `check` is given the folder before it takes its name: what it raises
-    undoes the export, what it returns goes into the card. `scores` are sections for the card, Markdown by heading;
+    undoes the export, what it returns goes into the card. `sections` are added to the card, Markdown by heading;
     those of an earlier export, of other weights, go. Raises CheckpointError where `source` is not a whole model with
     weights and DataError where `output` is in the way; with `force` it is replaced, if it is a model's.
     """
@@ -178,9 +178,9 @@ def export_model(
         _write_record(partial, _read_record(source / SETTINGS_NAME) | {"name": output.name})
         checked = check(partial)
         _, _, body = card.partition("\n")
-        sections = {_EXPORTED: " ".join(filter(None, [f"Stored as {form}.", checked]))} | dict(scores or {})
+        added = {_EXPORTED: " ".join(filter(None, [f"Stored as {form}.", checked]))} | dict(sections or {})
         title = "\n\n".join([f"# {output.name}", *filter(None, [body.strip()])])
-        parts = [title, *(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())]
+        parts = [title, *(f"## {heading}\n\n{text.strip()}" for heading, text in added.items())]
         (partial / CARD_NAME).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

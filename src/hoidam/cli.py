@@ -591,6 +591,9 @@ def export(
         list[Path] | None,
         typer.Option("--report", help="A report folder of `hoidam evaluate`, for the card; repeatable."),
     ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="Markdown for the card: what the model is for, its limits, its licence.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(help="Another model, such as a student's teacher, to score beside it.")
     ] = None,
@@ -624,7 +627,7 @@ def export(
             _say(line)
         return " ".join(found)
 
-    export_model(model, output, form=form, scores=card_sections(reports or []), check=check, force=force)
+    export_model(model, output, form=form, sections=card_sections(reports or [], notes=notes), check=check, force=force)
     _say(f"model: {output}, of {model}")
 
 

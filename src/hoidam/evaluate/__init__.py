@@ -15,7 +15,7 @@ from hoidam.evaluate.figures import find_figure
 from hoidam.evaluate.floors import Floor, read_floors
 from hoidam.evaluate.match import match_overlapping
 from hoidam.evaluate.ranking import Ranking, rank_categories
-from hoidam.evaluate.render import escape_markdown, render_markdown, render_table
+from hoidam.evaluate.render import escape_markdown, render_markdown, render_summary, render_table
 from hoidam.evaluate.report import Report, find_report, make_report, read_report, report_paths, write_report
 from hoidam.evaluate.score import UNREAD, ArticleScores, Scores, score
 from hoidam.evaluate.summarise import Spread, Summary, summarise, summarise_groups
@@ -63,6 +63,7 @@ __all__ = [
     "read_floors",
     "read_report",
     "render_markdown",
+    "render_summary",
     "render_table",
     "report_paths",
     "resample_indices",

@@ -60,6 +60,14 @@ def render_markdown(report: Mapping[str, Any]) -> str:
     return complete(report, lambda: "\n\n".join(_sections(report)) + "\n")
 
 
+def render_summary(report: Mapping[str, Any]) -> str:
+    """What the card of a model says of it: the main scores, false alarms, and how far its scores can be trusted.
+
+    Raises DataError as `render_markdown` does.
+    """
+    return complete(report, lambda: "\n\n".join(_in_short(report)) + "\n")
+
+
 def render_table(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The main scores as rows of strings for a terminal, the first being the header; plain text, nothing escaped.
 
@@ -113,24 +121,13 @@ def _averages(table: Mapping[str, Any]) -> list[Row]:
 
 
 def _sections(report: Mapping[str, Any]) -> Iterator[str]:
-    measures, second = report["measures"], report["second"]
-    yield "# Evaluation report"
-    yield from _scored(report["scored"])
-    if second:
-        yield _second(second)
-    for measure in Measure:
-        if measures[measure.value]["rows"]:
-            title, meaning, _ = MEASURES[measure.value]
-            ceiling = second and second["measures"].get(measure.value)
-            yield f"## {title}\n\n{meaning}\n\n{_score_table(measures[measure.value], ceiling=ceiling)}"
+    yield from _measured(report, measures=Measure)
     if report["ranking"]:
         yield f"## Categories as sets and ranks\n\n{_ranking(report['ranking'])}"
-    if measures[Measure.CATEGORIES.value]["rows"]:
-        yield f"## False alarms\n\n{_alarms(report['false_alarms'])}"
+    yield from _false_alarms(report)
     yield f"## Gold that could not be reached\n\n{_unreachable(report)}"
     yield from (f"## {entry['title']}\n\n{_slice(entry)}" for entry in report["slices"])
-    if any(report["calibration"].values()):
-        yield f"## Calibration\n\n{_calibration(report['calibration'])}"
+    yield from _calibrated(report)
     if report["errors"]["total"]:
         yield from ("## Errors", *_errors(report["errors"]))
     if report["worst_articles"]:
@@ -138,6 +135,35 @@ def _sections(report: Mapping[str, Any]) -> Iterator[str]:
     if report["facts"]:
         yield f"## Facts\n\n{markdown_table(('fact', 'value'), _flat(report['facts']))}"
     yield from ("## Method", *_method(report))
+
+
+def _in_short(report: Mapping[str, Any]) -> Iterator[str]:
+    yield from _measured(report, measures=(Measure.STRICT, Measure.OVERLAP_CATEGORY, Measure.CATEGORIES))
+    yield from _false_alarms(report)
+    yield from _calibrated(report)
+
+
+def _measured(report: Mapping[str, Any], *, measures: Iterable[Measure]) -> Iterator[str]:
+    tables, second = report["measures"], report["second"]
+    yield "# Evaluation report"
+    yield from _scored(report["scored"])
+    if second:
+        yield _second(second)
+    for measure in measures:
+        if tables[measure.value]["rows"]:
+            title, meaning, _ = MEASURES[measure.value]
+            ceiling = second and second["measures"].get(measure.value)
+            yield f"## {title}\n\n{meaning}\n\n{_score_table(tables[measure.value], ceiling=ceiling)}"
+
+
+def _false_alarms(report: Mapping[str, Any]) -> Iterator[str]:
+    if report["measures"][Measure.CATEGORIES.value]["rows"]:
+        yield f"## False alarms\n\n{_alarms(report['false_alarms'])}"
+
+
+def _calibrated(report: Mapping[str, Any]) -> Iterator[str]:
+    if any(report["calibration"].values()):
+        yield f"## Calibration\n\n{_calibration(report['calibration'])}"
 
 
 def _scored(scored: Mapping[str, Any]) -> Iterator[str]:

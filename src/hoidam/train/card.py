@@ -8,7 +8,8 @@ from jinja2 import Environment, StrictUndefined
 
 from hoidam.checkpoint import ModelSettings
 from hoidam.errors import DataError
-from hoidam.evaluate import find_report, read_report, render_markdown
+from hoidam.evaluate import find_report, read_report, render_summary
+from hoidam.files import read_text
 
 _TEMPLATE = """\
 # {{ settings.name }}
@@ -23,7 +24,8 @@ layers {{ recipe.encoder.keep_layers | join(", ") }} kept, {% endif -%}
 {% if facts.get("teacher") -%}
 | teacher | {{ facts.teacher }}, {{ recipe.teacher.weight }} of the loss, temperature {{ recipe.teacher.temperature }} |
 {% endif -%}
-| words | {{ settings.segmenter }} {{ settings.segmenter_version }} |
+| words | {% if settings.segmenter == "none" %}syllables
+{%- else %}{{ settings.segmenter }} {{ settings.segmenter_version }}{% endif %} |
 | windows | {{ settings.window_size }} pieces, {{ settings.window_overlap }} overlapping |
 | span types | {{ settings.scheme.type_names | join(", ") }} |
 | categories | {{ settings.scheme.category_names | join(", ") or "none" }} |
@@ -56,19 +58,23 @@ def render_card(settings: ModelSettings, *, provenance: Mapping[str, Any], repor
     """Markdown that says what the model is, what it learnt from and how, and how well it does on dev."""
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701
     template = environment.from_string(_TEMPLATE)
-    scores = render_markdown({**report, "facts": {}})
-    return template.render(settings=settings, recipe=provenance["recipe"], facts=provenance, scores=_demoted(scores))
+    return template.render(
+        settings=settings, recipe=provenance["recipe"], facts=provenance, scores=_demoted(render_summary(report))
+    )
 
 
-def card_sections(reports: Sequence[Path]) -> dict[str, str]:
-    """Sections for a card from the folders of evaluation reports, by a heading with the folder's name.
+def card_sections(reports: Sequence[Path], *, notes: Path | None = None) -> dict[str, str]:
+    """Sections for a card, Markdown by heading: what a file of notes says, and the reports in folders, by their names.
 
-    Raises DataError where a folder has no report, or two have one name.
+    Raises DataError where the notes cannot be read, a folder has no report, or two have one name.
     """
     for folder in reports:
         if sum(folder.name == other.name for other in reports) > 1:
             raise DataError("another report's folder has this name", path=folder, cure="Rename one of the two")
-    return {f"Scores: {folder.name}": _demoted(render_markdown(read_report(find_report(folder)))) for folder in reports}
+    sections = {} if notes is None else {"Use and limits": read_text(notes)}
+    return sections | {
+        f"Scores: {folder.name}": _demoted(render_summary(read_report(find_report(folder)))) for folder in reports
+    }
 
 
 def _demoted(markdown: str) -> str:
