@@ -503,6 +503,32 @@ def test_a_run_stopped_before_its_first_epoch_ended_starts_again(monkeypatch, sm
     assert files_in(folder) == RUN_FILES
 
 
+def test_a_run_goes_on_with_the_data_that_it_began_with_or_not_at_all(monkeypatch, fresh_folder, tmp_path):
+    corpus, folder = generated.write_corpus(tmp_path / "corpus", train=4, dev=2), tmp_path / "run"
+    recipe, gold = corpus.recipe(fresh_folder, training={"epochs": 2}), corpus.gold("train")
+    kept = gold.read_text(encoding="utf-8")
+    other = "".join(reversed(kept.splitlines(keepends=True)))
+    with monkeypatch.context() as patch:
+        interrupt(patch, "dev_scores", call=2)
+        with pytest.raises(StopHereError):
+            train(recipe, folder)
+    refused = pytest.raises(RecipeError, match=rf"begun with other data; changed or gone since: {re.escape(str(gold))}\.")
+    gold.write_text(other, encoding="utf-8")
+    with refused:
+        train(recipe, folder, resume=True)
+    # As versions before left it.
+    (folder / "provenance.json").unlink()
+    train(recipe, folder, resume=True)
+
+    assert run.complete(recipe, folder=folder) == folder / "model"
+    gold.write_text(kept, encoding="utf-8")
+    with refused:
+        run.complete(recipe, folder=folder)
+    gold.unlink()
+    with refused:
+        run.complete(recipe, folder=folder)
+
+
 def test_an_existing_folder_is_refused_and_left_as_it_is(corpus, fresh_folder, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine", encoding="utf-8")

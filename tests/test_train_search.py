@@ -4,6 +4,7 @@ import json
 import random
 import sys
 
+import generated
 import pytest
 
 from hoidam.errors import MissingExtraError, RecipeError
@@ -172,6 +173,15 @@ def test_another_search_is_not_resumed(recipe, untrained, tmp_path):
     with pytest.raises(RecipeError, match="begun with other values"):
         search.search(recipe, vary=VARY[:2], trials=3, folder=folder, resume=True)
     assert len(search.search(recipe, vary=VARY, trials=3, folder=folder, resume=True)["trials"]) == 3
+
+
+def test_a_search_goes_on_with_the_data_that_it_began_with(untrained, fresh_folder, tmp_path):
+    corpus = generated.write_corpus(tmp_path / "corpus", train=3, dev=2)
+    recipe, gold = corpus.recipe(fresh_folder), corpus.gold("dev")
+    search.search(recipe, vary=VARY, trials=1, folder=tmp_path / "search")
+    gold.write_text("".join(reversed(gold.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"search: begun with other data; changed or gone since: \S+/gold/dev\.jsonl\."):
+        search.search(recipe, vary=VARY, trials=2, folder=tmp_path / "search", resume=True)
 
 
 def test_a_search_in_which_nothing_fits_says_why(recipe, untrained, tmp_path):

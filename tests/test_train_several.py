@@ -40,7 +40,7 @@ def stop_in(monkeypatch, call):
     def breaks(recipe, **options):
         folders.append(options["folder"].name)
         if len(folders) == call:
-            run.begin_run(options["folder"], recipe)
+            run.begin_run(options["folder"], recipe, hashes={})
             raise KeyboardInterrupt
         return train(recipe, **options)
 

@@ -6,7 +6,7 @@ its model), `trials.md` and `trials.json` (what was tried and what it gave), `be
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from hoidam.train.corpus import read_corpus
 from hoidam.train.loop import CHECKPOINTS_NAME, DEV_SCORE
 from hoidam.train.recipe import Recipe, change_recipe, differing_keys, recipe_from_dict, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, read_provenance
-from hoidam.train.run import complete
+from hoidam.train.run import check_same_data, complete
 from hoidam.train.together import check_alone
 from hoidam.train.track import check_trackers
 from hoidam.train.trials import figure, write_trials
@@ -43,15 +43,16 @@ def search(
     of the others' ends there, unless epochs are varied: rates that fall at another pace do not compare. What counts is
     the dev score of the best epoch, and a trial whose settings do not fit together, or in the memory, has failed.
 
-    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe or other values,
-    there are several processes, or no trial succeeded; DataError where data cannot be used; MissingExtraError where
+    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe, other values
+    or other data, there are several processes, or no trial succeeded; DataError where data cannot be used; MissingExtraError where
     Optuna is not installed.
     """
     check_alone("a search")
     varied = read_varied(vary, recipe=recipe)
     check_trackers(recipe.training.track)
-    read_corpus(recipe.data, seed=recipe.seed)
+    hashes = read_corpus(recipe.data, seed=recipe.seed).hashes
     study = _open_study(folder, recipe=recipe, varied=varied, resume=resume)
+    _check_same_search(study, recipe=recipe, varied=varied, hashes=hashes, folder=folder)
     while len(_ended(study)) < trials:
         _run_trial(study, recipe=recipe, varied=varied, folder=folder, device=device)
         _keep_best(study, recipe=recipe, folder=folder)
@@ -97,28 +98,30 @@ def _open_study(folder: Path, *, recipe: Recipe, varied: Sequence[Choice | Range
         folder.mkdir(parents=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     epochs_vary = any(one.key == "training.epochs" for one in varied)
-    study = optuna.create_study(
+    return optuna.create_study(
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
         study_name=STUDY_NAME,
         direction="maximize",
         pruner=optuna.pruners.NopPruner() if epochs_vary else optuna.pruners.MedianPruner(n_warmup_steps=1),
         load_if_exists=resume,
     )
-    _check_same_search(study, recipe=recipe, varied=varied, folder=folder)
-    return study
 
 
-def _check_same_search(study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Range], folder: Path) -> None:
+def _check_same_search(
+    study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Range], hashes: Mapping[str, str], folder: Path
+) -> None:
     kept, searched = study.user_attrs, [repr(one) for one in varied]
     if not kept:
         study.set_user_attr("recipe", recipe.to_dict())
         study.set_user_attr("varied", searched)
+        study.set_user_attr("data_sha256", dict(hashes))
         return
     different = differing_keys(recipe_from_dict(kept["recipe"], source=str(folder)), recipe)
     if different:
         raise RecipeError(f"{folder}: begun with another recipe; these differ: {', '.join(different)}")
     if kept["varied"] != searched:
         raise RecipeError(f"{folder}: begun with other values: {'; '.join(kept['varied'])}. Give the same --vary")
+    check_same_data(folder, kept.get("data_sha256", {}))
 
 
 def _run_trial(study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Range], folder: Path, device: str) -> None:
