@@ -45,6 +45,7 @@ def average(runs: Sequence[Path], *, folder: Path, device: str = "auto") -> Path
         "recipe": recipe.to_dict(),
         "averaged_seeds": [known["recipe"]["seed"] for known in provenances],
         "seconds": round(sum(known["seconds"] for known in provenances), 1),
+        "resumed": any(known.get("resumed") for known in provenances),
         "best_dev_score": dev_scores(setup.predictor(), corpus)[DEV_SCORE],
     }
     return write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=[])

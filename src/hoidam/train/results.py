@@ -50,7 +50,7 @@ def write_results(
     setup: Setup,
     corpus: Corpus,
     provenance: Mapping[str, Any],
-    curves: Sequence[Mapping[str, float]],
+    curves: Sequence[Mapping[str, float | None]],
 ) -> Path:
     """Calibrate, choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
     predictor = setup.predictor(precision="fp32")

@@ -98,6 +98,7 @@ def train(
         facts = _facts(setup, corpus, features, trainer) | {
             "teacher": teacher.identity if teacher else None,
             "seconds": round(time.monotonic() - started, 1),
+            "resumed": resume,
         }
         write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
         shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
@@ -171,13 +172,13 @@ def check_same_data(folder: Path, hashes: Mapping[str, str]) -> None:
     changed = changed_files(hashes)
     if changed:
         raise RecipeError(
-            f"{folder}: begun with other data; changed or gone since: {', '.join(changed)}. Put them back as they were, "
+            f"{folder}: begun with other data; changed or gone since: {', '.join(changed)}. Put them back, "
             "or give another --output"
         )
 
 
 def begin_run(folder: Path, recipe: Recipe, *, hashes: Mapping[str, str]) -> None:
-    """Make the run folder, with the hashes of its data: once everything is loaded, so that a mistake found on the way leaves nothing behind."""
+    """Make the run folder, with the hashes of its data, once all is loaded: a mistake till then leaves nothing."""
     try:
         folder.mkdir(parents=True)
         (folder / RECIPE_NAME).write_text(recipe_to_toml(recipe), encoding="utf-8")

@@ -44,8 +44,8 @@ def search(
     the dev score of the best epoch, and a trial whose settings do not fit together, or in the memory, has failed.
 
     Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe, other values
-    or other data, there are several processes, or no trial succeeded; DataError where data cannot be used; MissingExtraError where
-    Optuna is not installed.
+    or other data, there are several processes, or no trial succeeded; DataError where data cannot be used;
+    MissingExtraError where Optuna is not installed.
     """
     check_alone("a search")
     varied = read_varied(vary, recipe=recipe)
@@ -58,7 +58,7 @@ def search(
         _keep_best(study, recipe=recipe, folder=folder)
     best = _best(study)
     if best is None:
-        raise RecipeError(f"{folder}: no trial succeeded. The last one: {study.trials[-1].user_attrs['error']}")
+        raise RecipeError(f"{folder}: no trial succeeded. The last one: {_ended(study)[-1].user_attrs['error']}")
     texts = {one.key: text.partition("=")[2] for one, text in zip(varied, vary, strict=True)}
     return write_trials(folder, study=study, recipe=recipe, varied=texts, best=best.number)
 
@@ -135,19 +135,32 @@ def _run_trial(study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Rang
     run = folder / "trials" / f"{trial.number:03}"
     try:
         changed = change_recipe(recipe, values, source=f"trial {trial.number}")
-        complete(changed, folder=run, device=device, callbacks=[_Reports(trial)])
+        facts = _stopped_pruned(trial, recipe=changed, run=run)
+        if facts is None:
+            complete(changed, folder=run, device=device, callbacks=[_Reports(trial)])
+            facts = read_provenance(run)
     except (HoidamError, torch.OutOfMemoryError) as error:
         print(f"trial {trial.number} failed: {error}", file=sys.stderr)
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
         return
-    facts = read_provenance(run)
     for name, key in (("dev_score", "best_dev_score"), ("epochs", "epochs_run"), ("seconds", "seconds")):
         trial.set_user_attr(name, facts[key])
     if facts["epochs_run"] < changed.training.epochs and trial.should_prune():
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, facts["best_dev_score"])
+
+
+def _stopped_pruned(trial: "Trial", *, recipe: Recipe, run: Path) -> dict[str, Any] | None:
+    """What is known of a trial that was stopped while it wrote its results, once pruned; None of any other.
+
+    Trained on, it would be judged by more epochs than one that was not stopped.
+    """
+    scores = _frozen(trial).intermediate_values
+    if (run / MODEL_NAME).exists() or not trial.should_prune() or max(scores) == recipe.training.epochs:
+        return None
+    return {"best_dev_score": max(scores.values()), "epochs_run": max(scores), "seconds": None}
 
 
 def _next_trial(study: "Study", *, seed: int) -> "Trial":
