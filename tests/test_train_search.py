@@ -20,7 +20,7 @@ def recipe(small, fresh_folder):
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """Runs that say what they were given: their dev score rises with the rate, and epoch by epoch since the last kept."""
+    """Runs that say what they were given; their dev score rises with the rate and from the last epoch kept."""
     ran = []
 
     def complete(recipe, *, folder, device, callbacks):

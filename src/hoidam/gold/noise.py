@@ -59,11 +59,11 @@ class _Edit:
 def add_noise(gold: Sequence[Annotated], *, kinds: Sequence[str], rate: float, seed: int) -> Noisy:
     """Copies of annotated articles with typing errors put in, spans moved along.
 
-    Each word of two letters or more, and each space between words, is drawn with probability `rate`, in equal shares for each of `kinds`,
-    names of `NOISES`. Fewer are garbled: not those that have no other spelling of the kind (marks to leave out, a tone
-    to move), nor what touches or is itself garbled already, such as a space beside a garbled word, nor a stretch with
-    an edge of a span or body within. What befalls an article depends on its id and `seed` alone. Raises DataError on a
-    kind that is not known or a rate that is not from 0 to 1.
+    Each word of two letters or more, and each space between words, is drawn with probability `rate`, in equal shares
+    for each of `kinds`, names of `NOISES`. Fewer are garbled: not those that have no other spelling of the kind (marks
+    to leave out, a tone to move), nor a stretch with an edge of a span or body within, and of a word and a space that
+    touch never both. What befalls an article depends on its id and `seed` alone. Raises DataError on a kind that is not
+    known or a rate that is not from 0 to 1.
     """
     unknown = sorted(set(kinds) - set(NOISES))
     if unknown or not kinds:
