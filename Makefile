@@ -66,9 +66,14 @@ evaluate: $(VENV)/ready
 			--model $(MODEL) --report $(OUT)/evaluate/$$name --force || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
-# A stopped run goes on. After a change of the recipe, train articles or gold, remove the runs' folders first.
-# One thread: with more, sums come in another order, and the model is another.
-$(RUNS)/%/model: training/embedded.toml data/articles/train.jsonl annotations/gold/train.jsonl | models/encoders/embedded
+# A finished run is neither trained anew nor used unasked once what it learnt from has changed.
+STOP_IF_OLDER = @test ! -d $@ || { \
+	echo "$(@D) is older than its data or recipe: rm -r it to train anew, or touch $@ to keep it" >&2; exit 1; }
+
+# A stopped run goes on. One thread: with more, sums come in another order, and the model is another.
+$(RUNS)/%/model: training/embedded.toml annotations/labels.toml \
+		$(foreach part,train dev,data/articles/$(part).jsonl annotations/gold/$(part).jsonl) | models/encoders/embedded
+	$(STOP_IF_OLDER)
 	OMP_NUM_THREADS=1 $(BIN)/hoidam train $< --output $(@D) $(if $(wildcard $(@D)),--resume) \
 		--set seed=$(lastword $(subst -, ,$*))
 	touch $@
@@ -87,6 +92,7 @@ model: $(foreach run,$(SEEDS) average,$(RUNS)/shipped-$(run)/model)
 
 # Nothing is installed that lies more than 0.7 points of strict F1 below the shipped model on dev.
 $(RUNS)/student/model: training/student.toml data/articles/unlabelled.jsonl $(RUNS)/shipped-1/model
+	$(STOP_IF_OLDER)
 	OMP_NUM_THREADS=1 $(BIN)/hoidam train $< --output $(@D) $(if $(wildcard $(@D)),--resume)
 	touch $@
 

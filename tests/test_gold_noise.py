@@ -1,7 +1,9 @@
 """Typing errors in gold: spans keep their words, kinds do what they say, the rate is kept, order does not matter."""
 
 import random
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -58,7 +60,7 @@ def test_each_kind_changes_the_text_and_leaves_spans_around_the_same_words(kind:
     changed = 0
     for _ in range(1000):
         one = random_gold(rng)
-        [noisy] = add_noise([one], kinds=[kind], rate=rng.random(), seed=rng.randrange(9))
+        [noisy] = add_noise([one], kinds=[kind], rate=rng.random(), seed=rng.randrange(9)).gold
         assert unicodedata.is_normalized("NFC", noisy.article.text)
         for new, old in zip(stretches(noisy), stretches(one), strict=True):
             assert SAME[kind](new) == SAME[kind](old)
@@ -72,33 +74,68 @@ def test_each_kind_changes_the_text_and_leaves_spans_around_the_same_words(kind:
 
 def test_tones_move_between_the_vowels_of_an_open_syllable_only():
     article = Annotated(Article("a", "hoà hòa khoẻ lũy Thuỵ quý toàn hoa của Hoàng mía UỶ"))
-    [noisy] = add_noise([article], kinds=["tones"], rate=1, seed=1)
-    # Of neighbours only the first is garbled, so that letters do not meet.
-    words = [Annotated(Article(word, word)) for word in article.article.text.split()]
-    found = [one.article.text for one in add_noise(words, kinds=["tones"], rate=1, seed=1)]
-    assert found == ["hòa", "hoà", "khỏe", "luỹ", "Thụy", "quý", "toàn", "hoa", "của", "Hoàng", "mía", "ỦY"]
-    assert noisy.article.text.startswith("hòa")
+    noisy = add_noise([article], kinds=["tones"], rate=1, seed=1)
+    assert noisy.gold[0].article.text == "hòa hoà khỏe luỹ Thụy quý toàn hoa của Hoàng mía ỦY"
+    assert (str(noisy.words), str(noisy.spaces)) == ("6 of 12 (50.0%)", "0 of 11 (0.0%)")
 
 
-def test_the_rate_is_the_share_of_words_that_are_garbled():
-    gold = make_articles("a", 200, seed=3)
-    words = sum(len(one.article.text.split()) for one in gold)
-    for rate in (0.0, 0.1, 0.3):
-        noisy = add_noise(gold, kinds=["marks"], rate=rate, seed=1)
-        marked = changed = 0
-        for before, after in zip(gold, noisy, strict=True):
-            for old, new in zip(before.article.text.split(), after.article.text.split(), strict=True):
-                marked += old != unmarked(old)
-                changed += old != new
-        assert changed == pytest.approx(rate * marked, abs=0.03 * words)
+def words(gold: list[Annotated]) -> list[str]:
+    return [word for one in gold for word in re.findall(r"[^\W\d_]{2,}", one.article.text)]
+
+
+def moved(word: str) -> bool:
+    """Whether a word's tone lies on one of two vowels that it may lie on, in any case."""
+    return re.search(r"(?<!q)([òóỏõọ][ae]|o[àáảãạèéẻẽẹ]|[ùúủũụ]y|u[ỳýỷỹỵ])$", word.lower()) is not None
+
+
+GARBLED: dict[str, Callable[[str], bool]] = {
+    "marks": lambda word: word != unmarked(word),
+    "tones": moved,
+    "case": lambda word: True,
+    "letters": lambda word: True,
+    "spaces": lambda word: False,
+}
+"""Which words have another spelling of each kind."""
+
+
+@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3, 1.0])
+def test_the_rate_is_the_share_of_what_can_be_garbled(kind: str, rate: float):
+    gold = [Annotated(Article(f"b{number}", TEXT)) for number in range(99)] + make_articles("a", 200, seed=3)
+    most = sum(map(GARBLED[kind], words(gold)))
+    spaces = sum(len(re.findall(r"\b \b", one.article.text)) for one in gold)
+    noisy = add_noise(gold, kinds=[kind], rate=rate, seed=1)
+    assert (noisy.words.of, noisy.spaces.of) == (len(words(gold)), spaces)
+    if kind == "spaces":
+        lost, doubled = Counter(), Counter()
+        for old, new in zip(gold, noisy.gold, strict=True):
+            doubled[old.id] = new.article.text.count("  ")
+            lost[old.id] = len(old.article.text) - len(new.article.text) + doubled[old.id]
+        most, changed = spaces, doubled.total() + lost.total()
+        assert (noisy.words.garbled, noisy.spaces.garbled) == (0, changed)
+        assert lost.total() == pytest.approx(doubled.total(), abs=4 * (most * rate) ** 0.5)
+    else:
+        stretches = zip(gold, noisy.gold, strict=True)
+        pairs = (zip(a.article.text.split(), b.article.text.split(), strict=True) for a, b in stretches)
+        changed = sum(old != new for pair in pairs for old, new in pair)
+        assert (noisy.words.garbled, noisy.spaces.garbled) == (changed, 0)
+    assert most > 200
+    assert changed == pytest.approx(rate * most, abs=4 * (rate * (1 - rate) * most) ** 0.5)
+
+
+def test_of_a_word_and_a_space_that_touch_one_alone_is_garbled():
+    one = Annotated(Article("a", "một hai ba"))
+    found = [add_noise([one], kinds=["letters", "spaces"], rate=1, seed=seed) for seed in range(300)]
+    assert max(noisy.words.garbled + noisy.spaces.garbled for noisy in found) == 3, "all five are never garbled"
+    assert max(noisy.spaces.garbled for noisy in found) == 2
 
 
 def test_what_befalls_an_article_depends_on_its_id_and_the_seed_alone():
     gold = make_articles("a", 20, seed=3)
     noisy = add_noise(gold, kinds=list(NOISES), rate=0.3, seed=1)
-    assert add_noise(gold[::-1], kinds=list(NOISES), rate=0.3, seed=1) == noisy[::-1]
+    assert add_noise(gold[::-1], kinds=list(NOISES), rate=0.3, seed=1).gold == noisy.gold[::-1]
     assert add_noise(gold, kinds=list(NOISES), rate=0.3, seed=2) != noisy
-    assert add_noise(gold, kinds=list(NOISES), rate=0, seed=1) == gold
+    assert add_noise(gold, kinds=list(NOISES), rate=0, seed=1).gold == gold
 
 
 def test_unknown_kinds_and_rates_are_told():
@@ -115,6 +152,8 @@ def test_the_command_writes_articles_and_gold_that_fit(tmp_path: Path):
     outputs = ["--articles-output", articles, "--gold-output", gold, "--rate", "0.3"]
     result = CliRunner().invoke(app, ["gold", "noise", *map(str, [*inputs, *outputs])])
     assert result.exit_code == 0, result.output
+    shares = r"garbled: words [\d,]+ of ([\d,]+) \(\d\d\.\d%\), spaces [\d,]+ of [\d,]+ \(\d\.\d%\)"
+    assert re.findall(shares, result.stderr) == [f"{len(words(corpus.train)):,}"]
     noisy = read_gold([gold], read_articles([articles]), read_labels(corpus.labels))
     assert [one.id for one in noisy] == [one.id for one in corpus.train]
     assert [one.article.text for one in noisy] != [one.article.text for one in corpus.train]

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import random
 
 import pytest
@@ -65,6 +66,8 @@ def test_all_mistakes_are_reported_together_with_their_keys(tmp_path):
         ("training", "patience", -1),
         ("training", "class_weights", "inverse"),
         ("training", "track", ["tensorboard", "notebook"]),
+        ("training", "max_gradient_norm", math.inf),
+        ("training", "learning_rate", math.inf),
         ("encoder", "segmenter", "scissors"),
         ("encoder", "frozen_layers", -1),
         ("encoder", "keep_layers", [0, -1]),
@@ -82,6 +85,22 @@ def test_a_value_out_of_range_is_refused_by_name(table, key, value):
     data = SMALLEST | {table: SMALLEST.get(table, {}) | {key: value}}
     with pytest.raises(RecipeError, match=f"{table}.{key}"):
         recipe_from_dict(data, source="test")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    with pytest.raises(RecipeError, match=r"seed: give 0 to 2147483647$"):
+        recipe_from_dict(SMALLEST | {"seed": seed}, source="test")
+    assert recipe_from_dict(SMALLEST | {"seed": 2**31 - 1}, source="test").seed == 2**31 - 1
+
+
+def test_what_is_no_finite_number_is_told(tmp_path):
+    path = write(tmp_path, recipe_to_toml(recipe_from_dict(SMALLEST, source="test")))
+    changes = ["training.max_gradient_norm=inf", "training.weight_decay=nan"]
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path, changes=changes)
+    assert "training.max_gradient_norm: is inf. Give a finite number" in str(caught.value)
+    assert "training.weight_decay: is nan. Give a finite number" in str(caught.value)
 
 
 def test_a_student_s_settings_are_read_written_and_at_odds_with_others():

@@ -13,11 +13,14 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import generated
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 from transformers.models.bert.modeling_bert import BertIntermediate
 
 from hoidam.checkpoint import load_model, load_tokenizer
@@ -37,7 +40,7 @@ from hoidam.train import results, run
 from hoidam.train.balance import category_weights
 from hoidam.train.features import Collator, make_features
 from hoidam.train.frozen import lower_states, split_encoder
-from hoidam.train.loop import parameter_groups
+from hoidam.train.loop import TaggerTrainer, parameter_groups
 from hoidam.train.recipe import TrainingSettings, read_recipe, recipe_from_dict, recipe_to_toml
 from hoidam.train.thresholds import tune_thresholds
 
@@ -135,6 +138,7 @@ def test_the_card_is_rendered_from_the_facts(run_folder):
         assert fact in card
     assert f"{dev_f1(run_folder):.3f}" in card
     assert "Calibration, thresholds and the best epoch were chosen on these articles" in card
+    assert f"{facts['seconds']} s on " in card
     assert "Facts" not in card, "the facts stand above the scores"
     assert (run_folder / "dev.md").read_text(encoding="utf-8").startswith("# ")
 
@@ -380,6 +384,27 @@ def test_the_best_epoch_is_kept_and_not_the_last(monkeypatch, small, fresh_folde
         assert torch.equal(values, seen[1][name]), name
 
 
+def test_a_run_whose_weights_are_no_numbers_any_more_says_so(capsys, small, fresh_folder, tmp_path):
+    rates = {"epochs": 1, "learning_rate": 1e30, "head_learning_rate": 1e30}
+    with pytest.raises(RecipeError, match=r"training\.learning_rate: .* no numbers any more.* lower rates"):
+        train(small.recipe(fresh_folder, training=rates), tmp_path / "run")
+    assert "epoch 1 of 1: loss nan" in capsys.readouterr().err
+
+
+def test_an_epoch_that_loses_all_numbers_leaves_the_best_one_before(small, fresh_folder, tmp_path):
+    class Loses(TrainerCallback):
+        def on_epoch_begin(self, args, state, control, model, **known):
+            if state.epoch >= 1:
+                with torch.no_grad():
+                    model.tag_head.weight.fill_(float("nan"))
+
+    train(small.recipe(fresh_folder, training={"epochs": 2}), tmp_path / "run", callbacks=[Loses()])
+    assert all(values.isfinite().all() for values in weights(tmp_path / "run").values())
+    first, second = epochs(tmp_path / "run", "loss")
+    assert first > 0
+    assert second is None
+
+
 class StopHereError(Exception):
     """Stands for whatever ends a process."""
 
@@ -501,6 +526,35 @@ def test_a_run_stopped_before_its_first_epoch_ended_starts_again(monkeypatch, sm
             train(recipe, folder)
     train(recipe, folder, resume=True)
     assert files_in(folder) == RUN_FILES
+    facts = results.read_provenance(folder)
+    assert facts["resumed"]
+    assert f"{facts['seconds']} s since it was resumed on " in (folder / "model" / "README.md").read_text("utf-8")
+
+
+def test_a_run_goes_on_with_the_data_that_it_began_with_or_not_at_all(monkeypatch, fresh_folder, tmp_path):
+    corpus, folder = generated.write_corpus(tmp_path / "corpus", train=4, dev=2), tmp_path / "run"
+    recipe, gold = corpus.recipe(fresh_folder, training={"epochs": 2}), corpus.gold("train")
+    kept = gold.read_text(encoding="utf-8")
+    other = "".join(reversed(kept.splitlines(keepends=True)))
+    with monkeypatch.context() as patch:
+        interrupt(patch, "dev_scores", call=2)
+        with pytest.raises(StopHereError):
+            train(recipe, folder)
+    refused = pytest.raises(RecipeError, match=rf"begun with other data; changed or gone since: {re.escape(str(gold))}")
+    gold.write_text(other, encoding="utf-8")
+    with refused:
+        train(recipe, folder, resume=True)
+    # As versions before left it.
+    (folder / "provenance.json").unlink()
+    train(recipe, folder, resume=True)
+
+    assert run.complete(recipe, folder=folder) == folder / "model"
+    gold.write_text(kept, encoding="utf-8")
+    with refused:
+        run.complete(recipe, folder=folder)
+    gold.unlink()
+    with refused:
+        run.complete(recipe, folder=folder)
 
 
 def test_an_existing_folder_is_refused_and_left_as_it_is(corpus, fresh_folder, tmp_path):
@@ -606,6 +660,14 @@ def test_each_line_is_segmented_once_and_in_the_next_run_never(small, phobert_fo
     train(recipe, tmp_path / "second")
     assert not asked
     assert dev_f1(tmp_path / "first") == dev_f1(tmp_path / "second")
+
+
+def test_the_order_of_an_epoch_looks_up_lengths_in_memory():
+    features = Dataset.from_dict({"length": [3, 5, 4]})
+    known = SimpleNamespace(train_batch_size=2, gradient_accumulation_steps=1, world_size=1)
+    order = TaggerTrainer._get_train_sampler(SimpleNamespace(train_dataset=features, args=known))
+    assert order.lengths == [3, 5, 4]
+    assert type(order.lengths) is list, "each look at a column reads all of it"
 
 
 def test_every_trained_parameter_is_in_one_group_with_the_rate_of_its_layer(fresh_folder):

@@ -4,6 +4,7 @@ import json
 import random
 import sys
 
+import generated
 import pytest
 
 from hoidam.errors import MissingExtraError, RecipeError
@@ -19,7 +20,7 @@ def recipe(small, fresh_folder):
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """Runs that only say what they were given: their dev score rises with the rate, epoch by epoch."""
+    """Runs that say what they were given; their dev score rises with the rate and from the last epoch kept."""
     ran = []
 
     def complete(recipe, *, folder, device, callbacks):
@@ -27,15 +28,16 @@ def untrained(monkeypatch):
         rate = recipe.training.learning_rate
         if rate > 0.9e-2:
             raise RecipeError("too fast")
-        control = Control()
-        scores = [rate * epoch for epoch in range(1, recipe.training.epochs + 1)]
-        for epoch, score in enumerate(scores, start=1):
+        control, kept = Control(), folder / "epoch"
+        folder.mkdir(parents=True, exist_ok=True)
+        epoch = int(kept.read_text()) if kept.exists() else 0
+        while epoch < recipe.training.epochs and not control.should_training_stop:
+            epoch += 1
+            kept.write_text(str(epoch))
             for callback in callbacks:
-                callback.on_evaluate(None, State(epoch), control, metrics={"eval_dev_score": score})
-            if control.should_training_stop:
-                break
-        (folder / "model").mkdir(parents=True)
-        facts = {"best_dev_score": score, "epochs_run": epoch, "seconds": 1.5}
+                callback.on_evaluate(None, State(epoch), control, metrics={"eval_dev_score": rate * epoch})
+        (folder / "model").mkdir()
+        facts = {"best_dev_score": rate * epoch, "epochs_run": epoch, "seconds": 1.5}
         (folder / results.PROVENANCE_NAME).write_text(json.dumps(facts), encoding="utf-8")
 
     monkeypatch.setattr(search, "complete", complete)
@@ -95,12 +97,20 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not(seed, recipe, untrai
     recipe = change_recipe(recipe, {"seed": seed, "training.epochs": 4}, source="test")
     whole = search.search(recipe, vary=VARY, trials=18, folder=tmp_path / "whole")
     assert {trial["state"] for trial in whole["trials"]} == {"whole", "pruned", "failed"}
-    rng, complete = random.Random(seed), search.complete
+    rng, complete, pruned = random.Random(seed), search.complete, set()
 
-    def breaks(*given, **named):
+    class BreaksOncePruned:
+        def on_evaluate(self, args, state, control, **known):
+            if control.should_training_stop and self.run not in pruned:
+                pruned.add(self.run)
+                raise KeyboardInterrupt
+
+    def breaks(*given, folder, callbacks, **named):
         if rng.random() < 0.3:
             raise KeyboardInterrupt
-        return complete(*given, **named)
+        last = BreaksOncePruned()
+        last.run = folder
+        return complete(*given, folder=folder, callbacks=[*callbacks, last], **named)
 
     monkeypatch.setattr(search, "complete", breaks)
     stops, found = 0, None
@@ -172,6 +182,45 @@ def test_another_search_is_not_resumed(recipe, untrained, tmp_path):
     with pytest.raises(RecipeError, match="begun with other values"):
         search.search(recipe, vary=VARY[:2], trials=3, folder=folder, resume=True)
     assert len(search.search(recipe, vary=VARY, trials=3, folder=folder, resume=True)["trials"]) == 3
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_stopped_search_that_holds_enough_trials_gives_those(fits, recipe, untrained, monkeypatch, tmp_path):
+    vary, complete = ["training.learning_rate=1e-3:8e-3" if fits else "training.learning_rate=1,2"], search.complete
+
+    def breaks(*given, **named):
+        if len(untrained) == 2:
+            raise KeyboardInterrupt
+        return complete(*given, **named)
+
+    monkeypatch.setattr(search, "complete", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        search.search(recipe, vary=vary, trials=20, folder=tmp_path / "search")
+    if fits:
+        found = search.search(recipe, vary=vary, trials=2, folder=tmp_path / "search", resume=True)
+        assert [trial["state"] for trial in found["trials"]] == ["whole", "whole"]
+    else:
+        with pytest.raises(RecipeError, match=r"no trial succeeded.*too fast"):
+            search.search(recipe, vary=vary, trials=2, folder=tmp_path / "search", resume=True)
+
+
+def test_a_trial_that_loses_all_numbers_has_failed_and_the_search_goes_on(recipe, tmp_path):
+    vary = ["training.head_learning_rate=1e30,1e-2"]
+    found = search.search(recipe, vary=vary, trials=3, folder=tmp_path / "search", device="cpu")
+    for trial in found["trials"]:
+        lost = trial["values"]["training.head_learning_rate"] == 1e30
+        assert trial["state"] == ("failed" if lost else "whole")
+        assert ("no numbers any more" in (trial["error"] or "")) == lost
+    assert {trial["state"] for trial in found["trials"]} == {"failed", "whole"}
+
+
+def test_a_search_goes_on_with_the_data_that_it_began_with(untrained, fresh_folder, tmp_path):
+    corpus = generated.write_corpus(tmp_path / "corpus", train=3, dev=2)
+    recipe, gold = corpus.recipe(fresh_folder), corpus.gold("dev")
+    search.search(recipe, vary=VARY, trials=1, folder=tmp_path / "search")
+    gold.write_text("".join(reversed(gold.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"search: begun with other data; .* since: \S+/gold/dev.jsonl"):
+        search.search(recipe, vary=VARY, trials=2, folder=tmp_path / "search", resume=True)
 
 
 def test_a_search_in_which_nothing_fits_says_why(recipe, untrained, tmp_path):

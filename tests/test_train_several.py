@@ -3,6 +3,7 @@
 import json
 import statistics
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
@@ -40,7 +41,7 @@ def stop_in(monkeypatch, call):
     def breaks(recipe, **options):
         folders.append(options["folder"].name)
         if len(folders) == call:
-            run.begin_run(options["folder"], recipe)
+            run.begin_run(options["folder"], recipe, hashes={})
             raise KeyboardInterrupt
         return train(recipe, **options)
 
@@ -107,10 +108,21 @@ def test_folds_make_each_article_dev_once_and_go_on_where_they_stopped(recipe, s
     assert the_figure(found).mean == pytest.approx(statistics.fmean(scores))
 
 
+def test_folds_resumed_under_another_spelling_of_their_folder_are_refused(recipe, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    stop_in(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        train_folds(recipe, count=2, folder=Path("runs"), device="cpu")
+    with pytest.raises(RecipeError, match="Spell --output as before"):
+        train_folds(recipe, count=2, folder=tmp_path / "runs", device="cpu", resume=True)
+
+
 def test_what_makes_no_several_runs_is_refused_and_leaves_nothing(recipe, tmp_path):
     for seeds in ([1], [2, 2], []):
         with pytest.raises(RecipeError, match="two or more, each once"):
             train_seeds(recipe, seeds=seeds, folder=tmp_path / "runs")
+    with pytest.raises(RecipeError, match=r"^--seeds: 1 wrong settings\n  seed: give 0 to 2147483647$"):
+        train_seeds(recipe, seeds=[1, 2**31], folder=tmp_path / "runs")
     with pytest.raises(RecipeError, match="no runs to resume"):
         train_seeds(recipe, seeds=[1, 2], folder=tmp_path / "runs", resume=True)
     assert list(tmp_path.iterdir()) == []

@@ -22,7 +22,7 @@ from hoidam.encode.tags import NO_CATEGORY
 from hoidam.errors import RecipeError
 from hoidam.model import loss_counts
 from hoidam.train import forecast, loop, run
-from hoidam.train.together import SharedOrder, own_rows
+from hoidam.train.together import SharedOrder, own_device, own_rows
 
 STILL = {"dropout": 0.0, "attention_dropout": 0.0}
 SAID = re.compile(r"^hoidam: .*", re.MULTILINE)
@@ -181,6 +181,13 @@ def test_a_checkpoint_of_another_number_of_processes_is_refused(monkeypatch, sma
         monkeypatch.setattr(module, "process_count", lambda: 2)
     with pytest.raises(RecipeError, match=r"of a run of 18 steps, and this one would have 9: .* processes than 2"):
         run.train(recipe, folder=folder, device="cpu", resume=True)
+
+
+def test_a_gpu_other_than_the_first_is_refused_with_the_cure():
+    with pytest.raises(RecipeError, match=r"--device cuda:1: .*CUDA_VISIBLE_DEVICES=1 and --device cuda$"):
+        own_device(torch.device("cuda:1"))
+    for name in ("cpu", "cuda", "cuda:0"):
+        assert own_device(torch.device(name)) == torch.device(name)
 
 
 def test_each_window_of_a_batch_is_one_process_s_own():

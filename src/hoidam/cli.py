@@ -975,7 +975,7 @@ def gold_noise(
     articles: ArticleFiles,
     articles_output: Annotated[Path, typer.Option(help="The .jsonl file for the garbled articles.")],
     gold_output: Annotated[Path, typer.Option(help="The .jsonl file for their gold.")],
-    rate: Annotated[float, typer.Option(help="The share of words, or spaces, that are garbled, 0 to 1.")] = 0.05,
+    rate: Annotated[float, typer.Option(help="The probability that a word, or space, is drawn, 0 to 1.")] = 0.05,
     kinds: Annotated[
         str, typer.Option(metavar="NAME,…", help="Any of marks, tones, case, letters, spaces.")
     ] = "marks,tones,case,letters,spaces",
@@ -983,15 +983,20 @@ def gold_noise(
     labels: Labels = None,
     force: Force = False,
 ) -> None:
-    """Put typing errors into annotated articles, so that `hoidam evaluate` shows what they cost a model."""
+    """Put typing errors into annotated articles, so that `hoidam evaluate` shows what they cost a model.
+
+    Fewer are garbled than drawn: not words without another spelling, such as those without marks, and of a word and a
+    space that touch one alone. What share was is printed.
+    """
     from hoidam.gold.noise import add_noise
     from hoidam.gold.outputs import check_outputs, write_outputs
 
     annotated, _ = _read_gold(gold, articles, labels)
     check_outputs(articles_output, gold_output, inputs=[*gold, *articles], force=force)
-    garbled = add_noise(annotated, kinds=kinds.split(","), rate=rate, seed=seed)
-    write_outputs(garbled, articles=articles_output, gold=gold_output, force=force)
-    _say(f"{len(garbled)} articles: {articles_output}, {gold_output}")
+    noisy = add_noise(annotated, kinds=kinds.split(","), rate=rate, seed=seed)
+    write_outputs(noisy.gold, articles=articles_output, gold=gold_output, force=force)
+    _say(f"{len(noisy.gold)} articles: {articles_output}, {gold_output}")
+    _say(f"garbled: words {noisy.words}, spaces {noisy.spaces}")
 
 
 @gold_app.command("agree")

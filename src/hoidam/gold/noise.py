@@ -30,18 +30,40 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How many stretches of text were garbled, of how many."""
+
+    garbled: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.garbled:,} of {self.of:,} ({self.garbled / max(self.of, 1):.1%})"
+
+
+@dataclass(frozen=True, slots=True)
+class Noisy:
+    """Annotated articles with typing errors, and the shares of their words and spaces that were garbled."""
+
+    gold: list[Annotated]
+    words: Share
+    spaces: Share
+
+
+@dataclass(frozen=True, slots=True)
 class _Edit:
     start: int
     end: int
     text: str
 
 
-def add_noise(gold: Iterable[Annotated], *, kinds: Sequence[str], rate: float, seed: int) -> list[Annotated]:
-    """Copies of annotated articles in which each word, or space, is garbled with probability `rate`, spans moved along.
+def add_noise(gold: Sequence[Annotated], *, kinds: Sequence[str], rate: float, seed: int) -> Noisy:
+    """Copies of annotated articles with typing errors put in, spans moved along.
 
-    Each of `kinds`, names of `NOISES`, is drawn for an equal share of what is garbled. What befalls an article depends
-    on its id and `seed` alone. No edge of a span or body lies within what is garbled. Raises DataError on a kind that
-    is not known or a rate that is not from 0 to 1.
+    Each word of two letters or more, and each space between words, is drawn with probability `rate`, in equal shares
+    for each of `kinds`, names of `NOISES`. Fewer are garbled: not those that have no other spelling of the kind (marks
+    to leave out, a tone to move), nor a stretch with an edge of a span or body within, and of a word and a space that
+    touch never both. What befalls an article depends on its id and `seed` alone. Raises DataError on a kind that is not
+    known or a rate that is not from 0 to 1.
     """
     unknown = sorted(set(kinds) - set(NOISES))
     if unknown or not kinds:
@@ -49,20 +71,34 @@ def add_noise(gold: Iterable[Annotated], *, kinds: Sequence[str], rate: float, s
     if not 0 <= rate <= 1:
         raise DataError(f"is {rate}", field="rate", cure="Give 0 to 1")
     noises = [NOISES[name] for name in kinds]
-    return [_noisy(one, noises, rate=rate, random=Random(f"{seed} {one.id}")) for one in gold]  # noqa: S311
+    edits = [_edits(one, noises, rate=rate, random=Random(f"{seed} {one.id}")) for one in gold]  # noqa: S311
+    garbled = sum(map(len, edits))
+    spaces = sum(one.article.text[edit.start] == " " for one, own in zip(gold, edits, strict=True) for edit in own)
+    return Noisy(
+        [_edited(one, own) for one, own in zip(gold, edits, strict=True)],
+        words=Share(garbled - spaces, of=_count(_LETTERS, gold)),
+        spaces=Share(spaces, of=_count(_SPACES, gold)),
+    )
 
 
-def _noisy(one: Annotated, noises: Sequence[Noise], *, rate: float, random: Random) -> Annotated:
+def _count(pattern: re.Pattern[str], gold: Iterable[Annotated]) -> int:
+    return sum(len(pattern.findall(one.article.text)) for one in gold)
+
+
+def _edits(one: Annotated, noises: Sequence[Noise], *, rate: float, random: Random) -> list[_Edit]:
     text = one.article.text
     edges = {edge for span in one.spans for edge in (span.start, span.end)} | set(one.body or ())
-    edits = _apart(
+    return _apart(
         edit
         for noise in noises
-        for edit in _edits(text, noise, rate=rate / len(noises), random=random)
+        for edit in _drawn(text, noise, rate=rate / len(noises), random=random)
         if not any(place in edges for place in range(edit.start + 1, edit.end))
     )
+
+
+def _edited(one: Annotated, edits: Sequence[_Edit]) -> Annotated:
     moved = _Moved(edits)
-    noisy = "".join(moved.pieces(text))
+    noisy = "".join(moved.pieces(one.article.text))
     return replace(
         one,
         article=replace(one.article, text=noisy),
@@ -71,7 +107,7 @@ def _noisy(one: Annotated, noises: Sequence[Noise], *, rate: float, random: Rand
     )
 
 
-def _edits(text: str, noise: Noise, *, rate: float, random: Random) -> Iterator[_Edit]:
+def _drawn(text: str, noise: Noise, *, rate: float, random: Random) -> Iterator[_Edit]:
     for found in noise.befalls.finditer(text):
         if random.random() < rate:
             garbled = unicodedata.normalize("NFC", noise.garble(found.group(), random))
@@ -95,11 +131,7 @@ class _Moved:
         self._edits = edits
 
     def __call__(self, offset: int) -> int:
-        return offset + sum(
-            len(edit.text) - (edit.end - edit.start)
-            for edit in self._edits
-            if edit.end <= offset and edit.start < offset
-        )
+        return offset + sum(len(edit.text) - (edit.end - edit.start) for edit in self._edits if edit.end <= offset)
 
     def pieces(self, text: str) -> Iterator[str]:
         place = 0
@@ -126,16 +158,25 @@ def _tone_moved(word: str, _: Random) -> str:
     return bare[:-1] + tones[0] + bare[-1] if on_last else bare + tones[0]
 
 
+def _another(word: str, spellings: Iterable[str], random: Random) -> str:
+    return random.choice(sorted(set(spellings) - {word}) or [word])
+
+
 def _case_changed(word: str, random: Random) -> str:
-    changed = random.choice((word.lower(), word.upper(), word.capitalize()))
-    return changed if len(changed) == len(word) else word
+    cased = (word.lower(), word.upper(), word.capitalize())
+    return _another(word, [other for other in cased if len(other) == len(word)], random)
 
 
 def _mistyped(word: str, random: Random) -> str:
     """Two neighbouring letters exchanged, a letter lost, or one typed twice."""
     place = random.randrange(len(word) - 1)
     left, first, second, right = word[:place], word[place], word[place + 1], word[place + 2 :]
-    return random.choice((left + second + first + right, left + first + right, left + first + first + second + right))
+    exchanged, lost, doubled = (
+        left + second + first + right,
+        left + first + right,
+        left + first + first + second + right,
+    )
+    return _another(word, (exchanged, lost, doubled), random)
 
 
 def _space_changed(space: str, random: Random) -> str:

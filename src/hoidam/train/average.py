@@ -38,13 +38,14 @@ def average(runs: Sequence[Path], *, folder: Path, device: str = "auto") -> Path
             raise RecipeError(f"{run}: trained on other data than its recipe's files now hold. Train it again")
     setup = set_up(recipe, scheme=corpus.scheme, device=place)
     setup.model.load_state_dict(_mean([read_weights(run / MODEL_NAME) for run in runs]))
-    begin_run(folder, recipe)
+    begin_run(folder, recipe, hashes=corpus.hashes)
     facts: dict[str, Any] = provenances[0] | {
         "command": command(),
         "commit": commit(),
         "recipe": recipe.to_dict(),
         "averaged_seeds": [known["recipe"]["seed"] for known in provenances],
         "seconds": round(sum(known["seconds"] for known in provenances), 1),
+        "resumed": any(known.get("resumed") for known in provenances),
         "best_dev_score": dev_scores(setup.predictor(), corpus)[DEV_SCORE],
     }
     return write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=[])

@@ -33,7 +33,8 @@ layers {{ recipe.encoder.keep_layers | join(", ") }} kept, {% endif -%}
 {% if facts.averaged_seeds is defined -%}
 | weights | the mean of {{ facts.averaged_seeds | length }} runs, seeds {{ facts.averaged_seeds | join(", ") }} |
 {% endif -%}
-| took | {{ facts.seconds }} s on {{ facts.hardware.gpu or facts.hardware.processor }}, {{ facts.precision }}
+| took | {{ facts.seconds }} s {% if facts.resumed | default(false) %}since it was resumed {% endif -%}
+on {{ facts.hardware.gpu or facts.hardware.processor }}, {{ facts.precision }}
 {%- if facts.processes | default(1) > 1 %}, {{ facts.processes }} processes{% endif %} |
 | command | `{{ facts.command }}` |
 | commit | {{ facts.commit or "unknown" }} |

@@ -44,6 +44,11 @@ def read_corpus(data: DataSettings, *, seed: int) -> Corpus:
     return Corpus(scheme, train, gold["dev"], unlabelled, hashes)
 
 
+def changed_files(hashes: Mapping[str, str]) -> list[str]:
+    """Of files with the hashes that they had, those that are gone or have others now."""
+    return [name for name, known in hashes.items() if not Path(name).is_file() or file_sha256(Path(name)) != known]
+
+
 def _drawn(gold: Sequence[Annotated], *, limit: int, seed: int) -> Sequence[Annotated]:
     """`limit` articles in their order, or all where it is 0; which ones depends on ids and seed alone."""
     if not limit:

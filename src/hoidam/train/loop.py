@@ -1,5 +1,6 @@
 """Training on transformers.Trainer: parameter groups, dev scores each epoch, progress that reads well in a log."""
 
+import math
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -82,7 +83,8 @@ class TaggerTrainer(Trainer):
         features: Any = self.train_dataset
         return SharedOrder(
             self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
-            lengths=features["length"],
+            # A column that is read from disk anew at each look takes an order some hundred times as long.
+            lengths=list(features["length"]),
         )
 
     def check_steps(self, checkpoint: str) -> None:
@@ -194,6 +196,8 @@ def make_trainer(
         metric_for_best_model=DEV_SCORE,
         greater_is_better=True,
         logging_strategy="epoch",
+        # Or a loss that is no number would be logged as 0.
+        logging_nan_inf_filter=False,
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         run_name=recipe.name,
@@ -230,18 +234,26 @@ def make_trainer(
 def run_trainer(trainer: TaggerTrainer, *, checkpoint: str | None) -> None:
     """Train, from a checkpoint on where one is given, and tell how far it is.
 
-    Raises RecipeError where the checkpoint is of a run with another number of steps.
+    Raises RecipeError where the checkpoint is of a run with another number of steps, or the weights end as no
+    numbers.
     """
     if checkpoint is not None:
         trainer.check_steps(checkpoint)
     with ExitStack() as stack:
         trainer.add_callback(StepProgress(stack))
         trainer.train(resume_from_checkpoint=checkpoint)
+    model: Any = trainer.model
+    if not all(values.isfinite().all() for values in model.parameters()):
+        raise RecipeError(
+            "training.learning_rate: too high, the weights are no numbers any more. Give lower rates, "
+            "head_learning_rate too, or another precision"
+        )
 
 
-def curves(state: TrainerState) -> list[dict[str, float]]:
-    """What was logged of each epoch since the run began, before a stop and after."""
-    return [{"epoch": entry["epoch"], "step": entry["step"]} | entry for entry in state.log_history]
+def curves(state: TrainerState) -> list[dict[str, float | None]]:
+    """What was logged of each epoch since the run began, before a stop and after; None for what is no number."""
+    entries = [{"epoch": entry["epoch"], "step": entry["step"]} | entry for entry in state.log_history]
+    return [{name: value if math.isfinite(value) else None for name, value in entry.items()} for entry in entries]
 
 
 def last_checkpoint(folder: Path) -> str | None:

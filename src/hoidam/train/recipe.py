@@ -1,7 +1,7 @@
 """Recipes: a training run as a TOML file, read into frozen settings, every mistake reported at once."""
 
+import math
 import tomllib
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -223,21 +223,20 @@ def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
             return value
         problems.append(f"{key}: is {value!r}. Give one of {', '.join(get_args(hint))}")
     elif hint is float and type(value) in (int, float):
-        return float(value)
+        if math.isfinite(value):
+            return float(value)
+        problems.append(f"{key}: is {value!r}. Give a finite number")
     elif type(value) is hint:
         return value
     else:
-        problems.append(f"{key}: is {value!r}. Give a {_type_name(hint)}")
+        problems.append(f"{key}: is {value!r}. Give a {hint.__name__}")
     return None
-
-
-def _type_name(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else str(hint)
 
 
 def _out_of_range(recipe: Recipe) -> list[str]:
     encoder, teacher, window, training = recipe.encoder, recipe.teacher, recipe.window, recipe.training
     checks = [
+        (0 <= recipe.seed < 2**31, f"seed: give 0 to {2**31 - 1}"),
         (bool(recipe.name) and "/" not in recipe.name, "name: give a name without slashes"),
         (recipe.data.train_limit >= 0, "data.train_limit: give 0 for all, or how many train articles to learn from"),
         (bool(teacher.model) or not recipe.data.unlabelled, "data.unlabelled: needs a teacher.model to speak of them"),

@@ -9,7 +9,7 @@ from hoidam.checkpoint import save_model
 from hoidam.document import Annotated, Tagged
 from hoidam.errors import CheckpointError, DataError
 from hoidam.evaluate import Candidates, Measure, make_report, read_report, render_markdown, score
-from hoidam.files import json_line, whole_folder
+from hoidam.files import json_line, whole_file, whole_folder
 from hoidam.predict import Prediction, Predictor, Thresholds
 from hoidam.train.calibrate import fit_calibration
 from hoidam.train.card import render_card
@@ -50,7 +50,7 @@ def write_results(
     setup: Setup,
     corpus: Corpus,
     provenance: Mapping[str, Any],
-    curves: Sequence[Mapping[str, float]],
+    curves: Sequence[Mapping[str, float | None]],
 ) -> Path:
     """Calibrate, choose thresholds, score dev in full precision, and write everything; gives the model's folder."""
     predictor = setup.predictor(precision="fp32")
@@ -69,10 +69,10 @@ def write_results(
         show_errors=True,
         seed=setup.recipe.seed,
     ).to_dict(facts=provenance)
-    _write_json(folder / DEV_NAME, report)
+    write_json(folder / DEV_NAME, report)
     (folder / "dev.md").write_text(render_markdown(report), encoding="utf-8")
     (folder / "curves.jsonl").write_text("".join(json_line(entry) for entry in curves), encoding="utf-8")
-    _write_json(folder / PROVENANCE_NAME, provenance)
+    write_json(folder / PROVENANCE_NAME, provenance)
     with whole_folder(folder / MODEL_NAME) as partial:
         card = render_card(settings, provenance=provenance, report=report)
         save_model(partial, model=setup.model, tokenizer=setup.tokenizer, settings=settings, card=card)
@@ -113,5 +113,7 @@ def _unreachable(predictor: Predictor, gold: Sequence[Annotated]) -> dict[str, A
     return {name: found for name, found in causes.items() if found}
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write, or write over, a file that is whole whenever it is there."""
+    with whole_file(path, force=True) as stream:
+        stream.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")

@@ -5,10 +5,11 @@ While it runs, `checkpoints/` holds what a resumed run goes on from.
 """
 
 import gc
+import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from hoidam.networks.pytorch import choose_device
 from hoidam.processes import is_main, process_count
 from hoidam.provenance import command, commit, versions
 from hoidam.train.balance import category_weights
-from hoidam.train.corpus import Corpus, read_corpus
+from hoidam.train.corpus import Corpus, changed_files, read_corpus
 from hoidam.train.features import make_features, normalised_body
 from hoidam.train.forecast import forecast
 from hoidam.train.loop import CHECKPOINTS_NAME, TaggerTrainer, curves, last_checkpoint, make_trainer, run_trainer
 from hoidam.train.recipe import Recipe, differing_keys, read_recipe, recipe_to_toml
-from hoidam.train.results import MODEL_NAME, dev_scores, write_results
+from hoidam.train.results import MODEL_NAME, PROVENANCE_NAME, dev_scores, write_json, write_results
 from hoidam.train.setup import Setup, set_up
 from hoidam.train.teacher import load_teacher, take_lessons
 from hoidam.train.together import from_main, main_first, own_device, wait_for_all
@@ -49,8 +50,8 @@ def train(
     Of several processes that a launcher started (together.py) each trains on its part of every batch, and the main one
     scores and writes. `callbacks` are told of every step and epoch, and may end the training.
 
-    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe, or a tracker's
-    package is missing; DataError and CheckpointError where data or encoder cannot be used.
+    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe or other data,
+    or a tracker's package is missing; DataError and CheckpointError where data or encoder cannot be used.
     """
     place = own_device(choose_device(device))
     if is_main():
@@ -77,7 +78,7 @@ def train(
     if is_main():
         print(_counts(corpus, windows=len(features)), expected, sep="\n", file=sys.stderr)
     if is_main() and not resume:
-        begin_run(folder, recipe)
+        begin_run(folder, recipe, hashes=corpus.hashes)
     trainer = make_trainer(
         trained,
         recipe=recipe,
@@ -97,6 +98,7 @@ def train(
         facts = _facts(setup, corpus, features, trainer) | {
             "teacher": teacher.identity if teacher else None,
             "seconds": round(time.monotonic() - started, 1),
+            "resumed": resume,
         }
         write_results(folder, setup=setup, corpus=corpus, provenance=facts, curves=curves(trainer.state))
         shutil.rmtree(folder / CHECKPOINTS_NAME, ignore_errors=True)
@@ -132,13 +134,13 @@ def _facts(setup: Setup, corpus: Corpus, features: Dataset, trainer: TaggerTrain
 def complete(recipe: Recipe, *, folder: Path, device: str = "auto", callbacks: Sequence[TrainerCallback] = ()) -> Path:
     """Train as `train` does, or go on where it was begun; nothing is done where it is finished.
 
-    Raises RecipeError where it was begun with another recipe, and whatever `train` raises.
+    Raises RecipeError where it was begun with another recipe or other data, and whatever `train` raises.
     """
     # An earlier run of this process, still held together by cycles, would take up a GPU's memory.
     gc.collect()
     begun = (folder / RECIPE_NAME).is_file()
     if begun and (folder / MODEL_NAME).exists():
-        _check_same_recipe(folder, recipe)
+        _check_same_run(folder, recipe)
         return folder / MODEL_NAME
     return train(recipe, folder=folder, resume=begun, device=device, callbacks=callbacks)
 
@@ -148,23 +150,38 @@ def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     if resume:
         if not (folder / RECIPE_NAME).is_file():
             raise RecipeError(f"{folder}: no run to resume here. Leave out --resume to start one")
-        _check_same_recipe(folder, recipe)
+        _check_same_run(folder, recipe)
         if (folder / MODEL_NAME).exists():
             raise RecipeError(f"{folder}: this run is finished. Its model is in {folder / MODEL_NAME}")
     elif folder.exists():
         raise RecipeError(f"{folder}: exists already. Give another --output, --resume it, or remove it")
 
 
-def _check_same_recipe(folder: Path, recipe: Recipe) -> None:
+def _check_same_run(folder: Path, recipe: Recipe) -> None:
     different = differing_keys(read_recipe(folder / RECIPE_NAME), recipe)
     if different:
         raise RecipeError(f"{folder}: begun with another recipe; these differ: {', '.join(different)}")
+    path = folder / PROVENANCE_NAME
+    # Runs of older versions have none before their end.
+    begun = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"data_sha256": {}}
+    check_same_data(folder, begun["data_sha256"])
 
 
-def begin_run(folder: Path, recipe: Recipe) -> None:
-    """Make the run folder: once everything is loaded, so that a mistake found on the way leaves nothing behind."""
+def check_same_data(folder: Path, hashes: Mapping[str, str]) -> None:
+    """Raise RecipeError where files that a folder was begun with no longer have these hashes."""
+    changed = changed_files(hashes)
+    if changed:
+        raise RecipeError(
+            f"{folder}: begun with other data; changed or gone since: {', '.join(changed)}. Put them back, "
+            "or give another --output"
+        )
+
+
+def begin_run(folder: Path, recipe: Recipe, *, hashes: Mapping[str, str]) -> None:
+    """Make the run folder, with the hashes of its data, once all is loaded: a mistake till then leaves nothing."""
     try:
         folder.mkdir(parents=True)
         (folder / RECIPE_NAME).write_text(recipe_to_toml(recipe), encoding="utf-8")
+        write_json(folder / PROVENANCE_NAME, {"data_sha256": dict(hashes)})
     except OSError as error:
         raise RecipeError(f"{folder}: cannot be written ({error.strerror}). Give another --output") from None

@@ -6,7 +6,7 @@ its model), `trials.md` and `trials.json` (what was tried and what it gave), `be
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from hoidam.train.corpus import read_corpus
 from hoidam.train.loop import CHECKPOINTS_NAME, DEV_SCORE
 from hoidam.train.recipe import Recipe, change_recipe, differing_keys, recipe_from_dict, recipe_to_toml
 from hoidam.train.results import MODEL_NAME, read_provenance
-from hoidam.train.run import complete
+from hoidam.train.run import check_same_data, complete
 from hoidam.train.together import check_alone
 from hoidam.train.track import check_trackers
 from hoidam.train.trials import figure, write_trials
@@ -43,21 +43,22 @@ def search(
     of the others' ends there, unless epochs are varied: rates that fall at another pace do not compare. What counts is
     the dev score of the best epoch, and a trial whose settings do not fit together, or in the memory, has failed.
 
-    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe or other values,
-    there are several processes, or no trial succeeded; DataError where data cannot be used; MissingExtraError where
-    Optuna is not installed.
+    Raises RecipeError where the folder exists and is not to be resumed, was begun with another recipe, other values
+    or other data, there are several processes, or no trial succeeded; DataError where data cannot be used;
+    MissingExtraError where Optuna is not installed.
     """
     check_alone("a search")
     varied = read_varied(vary, recipe=recipe)
     check_trackers(recipe.training.track)
-    read_corpus(recipe.data, seed=recipe.seed)
+    hashes = read_corpus(recipe.data, seed=recipe.seed).hashes
     study = _open_study(folder, recipe=recipe, varied=varied, resume=resume)
+    _check_same_search(study, recipe=recipe, varied=varied, hashes=hashes, folder=folder)
     while len(_ended(study)) < trials:
         _run_trial(study, recipe=recipe, varied=varied, folder=folder, device=device)
         _keep_best(study, recipe=recipe, folder=folder)
     best = _best(study)
     if best is None:
-        raise RecipeError(f"{folder}: no trial succeeded. The last one: {study.trials[-1].user_attrs['error']}")
+        raise RecipeError(f"{folder}: no trial succeeded. The last one: {_ended(study)[-1].user_attrs['error']}")
     texts = {one.key: text.partition("=")[2] for one, text in zip(varied, vary, strict=True)}
     return write_trials(folder, study=study, recipe=recipe, varied=texts, best=best.number)
 
@@ -97,28 +98,30 @@ def _open_study(folder: Path, *, recipe: Recipe, varied: Sequence[Choice | Range
         folder.mkdir(parents=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     epochs_vary = any(one.key == "training.epochs" for one in varied)
-    study = optuna.create_study(
+    return optuna.create_study(
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
         study_name=STUDY_NAME,
         direction="maximize",
         pruner=optuna.pruners.NopPruner() if epochs_vary else optuna.pruners.MedianPruner(n_warmup_steps=1),
         load_if_exists=resume,
     )
-    _check_same_search(study, recipe=recipe, varied=varied, folder=folder)
-    return study
 
 
-def _check_same_search(study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Range], folder: Path) -> None:
+def _check_same_search(
+    study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Range], hashes: Mapping[str, str], folder: Path
+) -> None:
     kept, searched = study.user_attrs, [repr(one) for one in varied]
     if not kept:
         study.set_user_attr("recipe", recipe.to_dict())
         study.set_user_attr("varied", searched)
+        study.set_user_attr("data_sha256", dict(hashes))
         return
     different = differing_keys(recipe_from_dict(kept["recipe"], source=str(folder)), recipe)
     if different:
         raise RecipeError(f"{folder}: begun with another recipe; these differ: {', '.join(different)}")
     if kept["varied"] != searched:
         raise RecipeError(f"{folder}: begun with other values: {'; '.join(kept['varied'])}. Give the same --vary")
+    check_same_data(folder, kept.get("data_sha256", {}))
 
 
 def _run_trial(study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Range], folder: Path, device: str) -> None:
@@ -132,19 +135,32 @@ def _run_trial(study: "Study", *, recipe: Recipe, varied: Sequence[Choice | Rang
     run = folder / "trials" / f"{trial.number:03}"
     try:
         changed = change_recipe(recipe, values, source=f"trial {trial.number}")
-        complete(changed, folder=run, device=device, callbacks=[_Reports(trial)])
+        facts = _stopped_pruned(trial, recipe=changed, run=run)
+        if facts is None:
+            complete(changed, folder=run, device=device, callbacks=[_Reports(trial)])
+            facts = read_provenance(run)
     except (HoidamError, torch.OutOfMemoryError) as error:
         print(f"trial {trial.number} failed: {error}", file=sys.stderr)
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
         return
-    facts = read_provenance(run)
     for name, key in (("dev_score", "best_dev_score"), ("epochs", "epochs_run"), ("seconds", "seconds")):
         trial.set_user_attr(name, facts[key])
     if facts["epochs_run"] < changed.training.epochs and trial.should_prune():
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, facts["best_dev_score"])
+
+
+def _stopped_pruned(trial: "Trial", *, recipe: Recipe, run: Path) -> dict[str, Any] | None:
+    """What is known of a trial that was stopped while it wrote its results, once pruned; None of any other.
+
+    Trained on, it would be judged by more epochs than one that was not stopped.
+    """
+    scores = _frozen(trial).intermediate_values
+    if (run / MODEL_NAME).exists() or not trial.should_prune() or max(scores) == recipe.training.epochs:
+        return None
+    return {"best_dev_score": max(scores.values()), "epochs_run": max(scores), "seconds": None}
 
 
 def _next_trial(study: "Study", *, seed: int) -> "Trial":

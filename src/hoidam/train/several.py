@@ -14,20 +14,23 @@ from hoidam.evaluate import Summary, summarise_groups
 from hoidam.files import json_line, whole_file
 from hoidam.gold.split import folds
 from hoidam.train.corpus import read_corpus
-from hoidam.train.recipe import Recipe
+from hoidam.train.recipe import Recipe, change_recipe, read_recipe
 from hoidam.train.results import DEV_NAME
-from hoidam.train.run import complete
+from hoidam.train.run import RECIPE_NAME, complete
 from hoidam.train.together import check_alone
 
 
 def train_seeds(
     recipe: Recipe, *, seeds: Sequence[int], folder: Path, resume: bool = False, device: str = "auto"
 ) -> Summary:
-    """Train a recipe with each seed; raises RecipeError where one is given twice, and as `train` does."""
+    """Train a recipe with each seed.
+
+    Raises RecipeError where one is given twice or out of range, and whatever `train` raises.
+    """
     if len(set(seeds)) < max(2, len(seeds)):
         raise RecipeError("--seeds: give two or more, each once")
     _check_folder(folder, resume=resume)
-    runs = {f"seed-{seed}": replace(recipe, seed=seed) for seed in seeds}
+    runs = {f"seed-{seed}": change_recipe(recipe, {"seed": seed}, source="--seeds") for seed in seeds}
     return _train_all(runs, folder=folder, device=device, same_gold=True)
 
 
@@ -35,6 +38,7 @@ def train_folds(recipe: Recipe, *, count: int, folder: Path, resume: bool = Fals
     """Train on all but one of `count` parts of the train and dev articles, each part being dev once.
 
     Near-duplicates lie in one part, and parts are alike, as `hoidam gold split` has them, by the recipe's seed.
+    Raises RecipeError where the folder was begun under another spelling, and whatever `train` raises.
     """
     _check_folder(folder, resume=resume)
     corpus = read_corpus(replace(recipe.data, train_limit=0), seed=recipe.seed)
@@ -47,6 +51,10 @@ def train_folds(recipe: Recipe, *, count: int, folder: Path, resume: bool = Fals
         _write_gold(place / "dev.jsonl", [one for one in gold if one.id in dev])
         data = replace(recipe.data, train=(str(place / "train.jsonl"),), dev=(str(place / "dev.jsonl"),))
         runs[f"fold-{number}"] = replace(recipe, data=data)
+    for name, planned in runs.items():
+        path = folder / name / RECIPE_NAME
+        if path.is_file() and read_recipe(path).data.train != planned.data.train:
+            raise RecipeError(f"{folder}: begun under another spelling of this folder. Spell --output as before")
     return _train_all(runs, folder=folder, device=device, same_gold=False)
 
 

@@ -25,8 +25,13 @@ Made = TypeVar("Made")
 def own_device(device: torch.device) -> torch.device:
     """Meet the other processes; gives this one's own GPU, or the CPU where `device` is that.
 
-    Raises RecipeError where there are more processes on this machine than GPUs.
+    Raises RecipeError where there are more processes on this machine than GPUs, or a GPU other than the first is named.
     """
+    if device.index:
+        raise RecipeError(
+            f"--device {device}: a run trains on the first GPU that it sees. Let it see this one alone: "
+            f"CUDA_VISIBLE_DEVICES={device.index} and --device {device.type}"
+        )
     if process_count() == 1:
         return device
     started = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

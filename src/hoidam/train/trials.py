@@ -54,7 +54,7 @@ def write_trials(
         "recipe": recipe.to_dict(),
         "varied": dict(varied),
         "best": best,
-        "trials": [_record(trial) for trial in study.trials],
+        "trials": [_record(trial) for trial in study.trials if trial.state.is_finished()],
         "command": command(),
         "commit": commit(),
         "versions": versions(),
