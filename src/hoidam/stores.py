@@ -155,6 +155,15 @@ def _match(filesystem: Any, folder: str, pattern: Sequence[str]) -> Iterator[Any
         yield from _match(filesystem, folder, pattern[1:])
 
 
+def _holds_files(filesystem: Any, folder: str) -> bool:
+    """Whether there is a file in a folder, however deep; no more is listed than it takes to know."""
+    from pyarrow.fs import FileSelector, FileType
+
+    infos = filesystem.get_file_info(FileSelector(folder))
+    folders = [info.path for info in infos if info.type == FileType.Directory]
+    return len(folders) < len(infos) or any(_holds_files(filesystem, inner) for inner in folders)
+
+
 class Folder:
     """A folder at `place`, a path or URI, in which every file is whole from the start; its methods raise DataError."""
 
@@ -163,15 +172,15 @@ class Folder:
         self._filesystem, self._root = locate(place)
 
     def is_empty(self) -> bool:
-        """Whether nothing is there yet; raises DataError too where a file is, or no bucket for the folder."""
-        from pyarrow.fs import FileSelector, FileType
+        """Whether no file is there yet; raises DataError too where it is a file itself, or no bucket for the folder."""
+        from pyarrow.fs import FileType
 
         with reaching(self.place):
             [info] = self._filesystem.get_file_info([self._root])
             if info.type == FileType.File:
                 raise DataError("is a file", path=self.place, cure="Give the name of a folder")
             try:
-                return not self._filesystem.get_file_info(FileSelector(self._root))
+                return not _holds_files(self._filesystem, self._root)
             except FileNotFoundError:
                 return True
 
