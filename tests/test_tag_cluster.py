@@ -397,9 +397,8 @@ def test_what_is_in_the_way_stays(tmp_path, there, options, message):
 @pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}])
 def test_what_a_run_leaves_that_ends_before_its_plan_is_in_no_one_s_way(tmp_path, monkeypatch, options):
     folder = PartFolder(str(tmp_path / "output"))
-    with monkeypatch.context() as changed, pytest.raises(KeyboardInterrupt):
-        changed.setattr(folder, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        folder.begin(Plan({}, []))
+    monkeypatch.setattr(folder, "_write", lambda *_: None)
+    folder.begin(Plan({}, []))
     given = {"resume": False, "force": False} | options
     folder.check(**given)
     (tmp_path / "output" / "tagged" / "mine.txt").touch()

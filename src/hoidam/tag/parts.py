@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PLAN, MANIFEST = "plan.json", "manifest.json"
 
 _MARKS = {PLAN: {"settings", "shards"}, MANIFEST: {"model", "settings", "inputs", "parts"}}
-"""Keys by which a file is known for ours, whatever later versions write beside them: others have files of these names."""
+"""Keys by which a file is known for ours, whatever later versions write beside them: others use these names too."""
 
 _CONNECTIONS = 32
 _START_ANEW = "--force begins anew"
