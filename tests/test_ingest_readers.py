@@ -384,6 +384,52 @@ def test_parquet_of_another_shape_is_failures(tmp_path: Path) -> None:
         assert problem in failure.error
 
 
+@pytest.mark.parametrize("field", ["body", "meta"])
+def test_a_csv_cell_nested_too_deep_is_one_failure(field: str, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", f'id,text,{field}\nk1,Một,"{"[" * 5000}"\nk2,Hai,\n')
+    documents, failures = read(path)
+    assert [document.id for document in documents] == ["k2"]
+    assert [(failure.id, failure.source) for failure in failures] == [("k1", f"{path}:2")]
+    assert failures[0].error.startswith(f"{path}:2: {field}: ")
+    assert "Give" in failures[0].error
+    assert len(failures[0].error) < 300 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pytest.param(pa.array([10**18, 0], pa.timestamp("us")), id="past the last year"),
+        pytest.param(pa.array([-(10**18), 0], pa.timestamp("us")), id="before the first year"),
+        pytest.param(pa.array([2**31 - 1, 0], pa.date32()), id="past the last day"),
+        pytest.param(pa.array([0, None], pa.timestamp("us", "Nowhere/City")), id="no such time zone"),
+    ],
+)
+def test_a_date_that_cannot_be_read_is_one_failure(dates: pa.Array, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["Một", "Hai"], "date": dates}), path)
+    documents, failures = read(path)
+    assert [document.id for document in documents] == ["a-2"]
+    assert [failure.source for failure in failures] == [f"{path}:1"]
+    assert failures[0].error.startswith(f"{path}:1: date: cannot be read (")
+    assert failures[0].error.endswith("Write it as a string")
+
+
+@pytest.mark.parametrize("doubled", ["text", "id"])
+def test_a_column_that_is_there_twice_is_a_failure_of_the_file_where_it_is_read(doubled: str, tmp_path: Path) -> None:
+    names = ["id", "text", "votes", "votes"]
+    put(tmp_path / "a.csv", ",".join([*names, doubled]) + "\nk1,Một,1,2,b\n")
+    put(tmp_path / "b.csv", ",".join(names) + "\nk2,Hai,1,2\n")
+    row = [pa.array([value]) for value in ("k3", "Ba", "1", "2", "b")]
+    pq.write_table(pa.Table.from_arrays(row, names=[*names, doubled]), tmp_path / "c.parquet")
+    row[0] = pa.array(["k4"])
+    pq.write_table(pa.Table.from_arrays(row[:4], names=names), tmp_path / "d.parquet")
+    documents, failures = read(tmp_path)
+    assert [document.id for document in documents] == ["k2", "k4"]
+    assert [failure.error for failure in failures] == [
+        f"{tmp_path}/{name}: 2 columns {doubled!r}. Give each its own name" for name in ("a.csv", "c.parquet")
+    ]
+
+
 def page(body: str, *, title: str = "Xã Ia Dom tiếp đoàn Đồn Đăk Đang - Báo Cao Nguyên") -> str:
     return f"""<!DOCTYPE html><html lang="vi"><head><meta charset="utf-8"><title>{title}</title></head>
     <body><nav><a href="/">Trang chủ</a> <a href="/ts">Thời sự</a></nav><article>{body}</article>
