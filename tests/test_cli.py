@@ -180,6 +180,16 @@ def test_an_output_file_is_written_and_standard_output_left_empty(suffix, comman
     assert all(texts[name][start:end] == surface for name, start, end, surface in spans)
 
 
+def test_a_file_whose_name_is_not_utf_8_is_tagged_into_a_file(command, place, model_folder):
+    odd = os.fsdecode(b"tin\xff.txt")
+    write(place / odd, GOOD)
+    outcome = command("tag", odd, "--model", model_folder, "--output", "out.jsonl")
+    assert (outcome.code, outcome.out) == (0, "")
+    (record,) = records((place / "out.jsonl").read_text(encoding="utf-8"))
+    assert record["source"] == "tin\\udcff.txt"
+    assert_spans_lie_on(GOOD, record)
+
+
 BAD = {
     "binary.txt": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not text: it holds zero bytes"),
     "blank.txt": (" \n\u200b\n", "empty"),

@@ -176,11 +176,15 @@ def test_names_take_as_much_of_the_path_as_tells_them_apart() -> None:
     ]
 
 
-def test_a_name_that_is_not_utf_8_can_still_be_written_down(tmp_path: Path) -> None:
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe0i.txt")).write_text(TEXT, encoding="utf-8")
-    documents, _ = read(tmp_path)
-    assert documents[0].id == "b\\udce0i"
-    documents[0].source.encode()
+def test_a_name_that_is_not_utf_8_can_still_be_read_and_written_down(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [TEXT]}), tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").rename(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe0n.parquet"))
+    put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe0i.txt")))
+    documents, failures = read(tmp_path)
+    assert failures == []
+    assert [document.id for document in documents] == ["b\\udce0i", "b\\udce0n-1"]
+    for document in documents:
+        document.source.encode()
 
 
 def test_standard_input_is_text_or_json_lines(tmp_path: Path) -> None:

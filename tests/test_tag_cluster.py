@@ -418,6 +418,11 @@ def test_a_run_is_known_by_what_it_writes(inputs, tmp_path):
         folder.check(resume=True, force=False)
 
 
+def test_an_output_whose_name_is_not_utf_8_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"a name that is not UTF-8\. Rename it"):
+        PartFolder(os.fsdecode(os.fsencode(tmp_path) + b"/o\xff"))
+
+
 def node(alive=True, **resources):
     return {"Alive": alive, "Resources": resources}
 

@@ -485,6 +485,7 @@ def tag(
     if any("://" in place for place in [*inputs, output or ""]):
         raise typer.BadParameter("URIs need --engine ray")
     from hoidam.configuration import find_model
+    from hoidam.ingest.discover import printable
     from hoidam.ingest.readers import Columns, discover, read_found
     from hoidam.tag.journal import is_finished
 
@@ -511,7 +512,7 @@ def tag(
             tagger=tagger,
             output=target,
             stream=sys.stdout,
-            settings={"inputs": inputs, **columns, "deduplicate": deduplicate, "network": network},
+            settings={"inputs": [*map(printable, inputs)], **columns, "deduplicate": deduplicate, "network": network},
             files=found.files,
             resume=resume,
             force=force,

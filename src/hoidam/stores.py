@@ -59,10 +59,12 @@ def is_uri(place: str) -> bool:
 def locate(place: str) -> tuple[Any, str]:
     """The pyarrow file system of a place, a URI or a local path, and its path there.
 
-    Raises DataError where no such file system is known or it does not answer, and where a URI holds a secret key.
+    Raises DataError on a name that is not UTF-8, where no such file system is known or it does not answer, and where a
+    URI holds a secret key.
     """
     from pyarrow.fs import FileSystem, LocalFileSystem
 
+    refuse_odd_name(place)
     if not is_uri(place):
         return LocalFileSystem(), str(Path(place).absolute())
     if found := _SECRET.match(place):
@@ -77,6 +79,14 @@ def locate(place: str) -> tuple[Any, str]:
             f"cannot be reached ({error})", path=place, cure="Give a path, or a URI as pyarrow has them"
         ) from None
     return filesystem, path.rstrip("/") or path
+
+
+def refuse_odd_name(place: str) -> None:
+    """Raise DataError on a name made of bytes that are not UTF-8, which pyarrow's file systems do not take."""
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise DataError("a name that is not UTF-8", path=place, cure="Rename it") from None
 
 
 def join(place: str, inner: str) -> str:

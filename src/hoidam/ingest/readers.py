@@ -376,7 +376,9 @@ def _json_cell(value: str | None) -> Any:
 
 
 def _read_parquet(path: Path, name: str, columns: Columns) -> Iterator[Item]:
-    return row_items(path, name=name, path=path, columns=columns)
+    # Opened here: pyarrow opens no name that is not UTF-8.
+    with path.open("rb") as stream:
+        yield from row_items(stream, name=name, path=path, columns=columns)
 
 
 def row_items(
@@ -388,7 +390,7 @@ def row_items(
     groups: Sequence[int] | None = None,
     first: int = 1,
 ) -> Iterator[Item]:
-    """One item for each row of a Parquet file, by path or open, or of some of its row groups, in order.
+    """One item for each row of an open Parquet file, or of some of its row groups, in order.
 
     `first` is the number that the first row read has in its file.
     """

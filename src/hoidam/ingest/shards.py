@@ -17,7 +17,7 @@ from typing import Any
 from hoidam.errors import DataError, UnreachableError
 from hoidam.ingest.discover import Failure, discover, name_files
 from hoidam.ingest.readers import Columns, Item, at_least_one, line_items, row_items
-from hoidam.stores import find, is_uri, locate, reaching, refusal
+from hoidam.stores import find, is_uri, locate, reaching, refusal, refuse_odd_name
 
 LINES, ROWS = ".jsonl", ".parquet"
 SHARD_BYTES = 32 << 20
@@ -74,6 +74,7 @@ def _find(given: str) -> Iterator[tuple[str, str, int]]:
     """Source, place and size of each file behind an input."""
     files = _find_uri(given) if is_uri(given) else _find_local(given)
     for source, place, size in files:
+        refuse_odd_name(place)
         if Path(source).suffix.lower() not in (LINES, ROWS):
             raise DataError(
                 f"not a {LINES} or {ROWS} file", path=source, cure="Gather articles with `hoidam ingest` first"
