@@ -42,12 +42,19 @@ def only_failure(*inputs: Path | str, **options) -> Failure:
 def test_folders_are_searched_to_the_bottom_and_sorted(tmp_path: Path) -> None:
     for name in ("b.txt", "a/z.jsonl", "a/c/y.HTML", "x.csv", "w.parquet", "v.htm"):
         put(tmp_path / name)
-    for name in ("notes.md", "a/pic.jpg", ".hidden.txt", "a/.cache/q.txt", "out.jsonl.errors.jsonl"):
+    for name in (
+        "notes.md",
+        "a/pic.jpg",
+        ".hidden.txt",
+        "a/.cache/q.txt",
+        "o.jsonl.errors.jsonl",
+        "o.jsonl.duplicates.jsonl",
+    ):
         put(tmp_path / name)
     found = discover([tmp_path])
     names = [path.relative_to(tmp_path).as_posix() for path in found.files]
     assert names == ["a/c/y.HTML", "a/z.jsonl", "b.txt", "v.htm", "w.parquet", "x.csv"]
-    assert found.passed_over == 4
+    assert found.passed_over == 5
     assert found.failures == ()
 
 

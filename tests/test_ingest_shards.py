@@ -91,7 +91,7 @@ def test_uris_and_paths_lead_to_the_same_records(tmp_path):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"id": name, "text": "Hội đàm"}), encoding="utf-8")
-    for name in ("_temporary/x.jsonl", ".x.jsonl", "x.errors.jsonl", "notes.md"):
+    for name in ("_temporary/x.jsonl", ".x.jsonl", "x.errors.jsonl", "x.duplicates.jsonl", "notes.md"):
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("no input", encoding="utf-8")

@@ -710,7 +710,10 @@ def ingest(
         id_column=id_column,
         force=force,
     )
-    _say(f"{summary.written} articles written, {summary.duplicates} left out as copies, {summary.failed} failed")
+    passed = f"; {summary.passed_over} files of other kinds passed over" if summary.passed_over else ""
+    _say(
+        f"{summary.written} articles written, {summary.duplicates} left out as copies, {summary.failed} failed{passed}"
+    )
     if summary.failed:
         raise typer.Exit(SOME_FAILED)
 

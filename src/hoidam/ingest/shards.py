@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hoidam.errors import DataError, UnreachableError
-from hoidam.ingest.discover import Failure, discover, name_files
+from hoidam.ingest.discover import BY_PRODUCTS, Failure, discover, name_files
 from hoidam.ingest.readers import Columns, Item, at_least_one, line_items, row_items
 from hoidam.stores import find, is_uri, locate, reaching, refusal, refuse_odd_name
 
@@ -100,7 +100,7 @@ def _find_uri(given: str) -> Iterator[tuple[str, str, int]]:
 def _is_input(path: str) -> bool:
     """Whether a file holds records, and is not one that programs keep for themselves."""
     hidden = any(part.startswith((".", "_")) for part in path.split("/"))
-    return path.lower().endswith((LINES, ROWS)) and not path.endswith(".errors.jsonl") and not hidden
+    return path.lower().endswith((LINES, ROWS)) and not path.endswith(BY_PRODUCTS) and not hidden
 
 
 def cut_files(files: Sequence[InputFile], *, size: int = SHARD_BYTES) -> list[Shard]:
