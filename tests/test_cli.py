@@ -691,6 +691,16 @@ def test_a_page_finds_texts_whose_names_depend_on_what_was_read_beside_them(comm
     assert command("view", "o.jsonl", "--output", "o.html").code == 0
 
 
+@pytest.mark.parametrize("given", [[], ["--input", "feed.csv"]])
+def test_a_page_finds_texts_and_ids_in_columns_of_any_name(given, command, place, model_folder):
+    columns = ("--text-column", "noi_dung", "--id-column", "ma")
+    write(place / "feed.csv", f'ma,noi_dung\nk1,"{GOOD}"\n')
+    assert command("tag", "feed.csv", "--model", model_folder, "--output", "o.jsonl", *columns).code == 0
+    assert command("view", "o.jsonl", "--output", "o.html", *given, *columns).code == 0
+    assert "Thanh Thủy" in (place / "o.html").read_text(encoding="utf-8")
+    assert_refused(command("view", "o.jsonl", "--output", "p.html", *given), "no text for 'k1'")
+
+
 def test_a_page_without_its_texts_is_refused(command, place, model_folder):
     tagged = command("tag", "-", "--model", model_folder, stdin=GOOD.encode())
     write(place / "o.jsonl", tagged.out)

@@ -640,13 +640,16 @@ def view(
         list[str] | None,
         typer.Option("--input", help="What was tagged; by default the files that the records name as their source."),
     ] = None,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = "id",
     force: Force = False,
 ) -> None:
     """Write one self-contained page that shows tagged articles with their spans."""
     from hoidam.tag.sources import read_texts
     from hoidam.tag.view import view as write_page
 
-    count = write_page(tagged, texts=read_texts(tagged, inputs=inputs or []), output=output, force=force)
+    texts = read_texts(tagged, inputs=inputs or [], text_column=text_column, id_column=id_column)
+    count = write_page(tagged, texts=texts, output=output, force=force)
     _say(f"{count} articles: {output}")
 
 
