@@ -897,6 +897,15 @@ def test_inputs_are_stored_and_failures_listed(command, place):
     assert_refused(command("ingest", "in", "--output", "articles.jsonl"), "articles.jsonl: exists already")
 
 
+def test_standard_input_that_is_closed_is_a_failure(console, place):
+    done = console("ingest", "-", "--output", "articles.jsonl", shell="{} <&-", cwd=place)
+    assert done.returncode == 3
+    assert done.stderr == "0 articles written, 0 left out as copies, 1 failed\n"
+    assert records((place / "articles.jsonl.errors.jsonl").read_text(encoding="utf-8")) == [
+        {"id": "stdin", "source": "<stdin>", "error": "<stdin>: closed. Send a text into it, or name a file"}
+    ]
+
+
 def test_an_encoder_folder_is_prepared_once(command, place, fresh_folder):
     assert command("encoder", "prepare", fresh_folder, "--output", "encoder").code == 0
     assert "model.safetensors" in files(place / "encoder")

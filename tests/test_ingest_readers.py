@@ -205,6 +205,27 @@ def test_standard_input_is_text_or_json_lines(tmp_path: Path) -> None:
         assert only_failure("-", stdin=io.BytesIO(content)).source == "<stdin>"
 
 
+def test_standard_input_that_is_closed_or_breaks_off_is_one_failure(tmp_path: Path, monkeypatch) -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer) -> int:
+            raise OSError(5, "Input/output error")
+
+    good = put(tmp_path / "good.txt")
+    monkeypatch.setattr("sys.stdin", None)
+    for stdin, problem in (
+        (None, "closed. Send a text"),
+        (io.BufferedReader(Broken()), "cannot be read (Input/output"),
+    ):
+        for stdin_format in ("text", "jsonl"):
+            documents, failures = read("-", good, stdin=stdin, stdin_format=stdin_format)
+            assert [document.id for document in documents] == ["good"]
+            assert [failure.source for failure in failures] == ["<stdin>"]
+            assert failures[0].error.startswith(f"<stdin>: {problem}")
+
+
 def test_records_keep_their_fields(tmp_path: Path) -> None:
     record = {
         "id": "x-1",

@@ -125,9 +125,7 @@ def read_found(
         item
         for path in found.files
         for item in (
-            _read_stdin(stdin or sys.stdin.buffer, stdin_format, columns)
-            if path == STDIN
-            else _read_file(path, names[path], columns)
+            _read_stdin(stdin, stdin_format, columns) if path == STDIN else _read_file(path, names[path], columns)
         )
     )
     with closing(Seen()) as seen:
@@ -180,12 +178,17 @@ def _read_stream(stream: BinaryIO, kind: str, name: str, path: Path, columns: Co
             yield from at_least_one(_read_json_lines(stream, name, path, columns))
 
 
-def _read_stdin(stream: BinaryIO, stdin_format: str, columns: Columns) -> Iterator[Item]:
+def _read_stdin(stream: BinaryIO | None, stdin_format: str, columns: Columns) -> Iterator[Item]:
     name, path = "stdin", Path("<stdin>")
     try:
+        if stream is None and sys.stdin is None:
+            raise DataError("closed", cure="Send a text into it, or name a file")
+        stream = stream or sys.stdin.buffer
         yield from _read_stream(stream, ".jsonl" if stdin_format == "jsonl" else ".txt", name, path, columns)
     except DataError as error:
         yield Failure.of(error, source=path, identifier=name)
+    except OSError as error:
+        yield Failure.of(unreadable(error), source=path, identifier=name)
 
 
 def at_least_one(items: Iterator[Item]) -> Iterator[Item]:
