@@ -67,8 +67,8 @@ def ingest(
                 writers.write("duplicates", found.to_dict())
             else:
                 writers.write("articles", article_record(found))
-    counts = (writers.counts[name] for name in ("articles", "errors", "duplicates"))
-    return IngestSummary(*counts, passed_over=given.passed_over)
+    counts = writers.counts
+    return IngestSummary(counts["articles"], counts["errors"], counts["duplicates"], given.passed_over)
 
 
 def article_record(document: Document) -> dict[str, Any]:
