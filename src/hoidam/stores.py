@@ -64,8 +64,8 @@ def locate(place: str) -> tuple[Any, str]:
     """
     from pyarrow.fs import FileSystem, LocalFileSystem
 
-    refuse_odd_name(place)
     if not is_uri(place):
+        refuse_odd_name(place)
         return LocalFileSystem(), str(Path(place).absolute())
     if found := _SECRET.match(place):
         cure = "It would be written into records: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
