@@ -180,6 +180,16 @@ def test_an_output_file_is_written_and_standard_output_left_empty(suffix, comman
     assert all(texts[name][start:end] == surface for name, start, end, surface in spans)
 
 
+def test_a_file_whose_name_is_not_utf_8_is_tagged_into_a_file(command, place, model_folder):
+    odd = os.fsdecode(b"tin\xff.txt")
+    write(place / odd, GOOD)
+    outcome = command("tag", odd, "--model", model_folder, "--output", "out.jsonl")
+    assert (outcome.code, outcome.out) == (0, "")
+    (record,) = records((place / "out.jsonl").read_text(encoding="utf-8"))
+    assert record["source"] == "tin\\udcff.txt"
+    assert_spans_lie_on(GOOD, record)
+
+
 BAD = {
     "binary.txt": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not text: it holds zero bytes"),
     "blank.txt": (" \n\u200b\n", "empty"),
@@ -681,6 +691,16 @@ def test_a_page_finds_texts_whose_names_depend_on_what_was_read_beside_them(comm
     assert command("view", "o.jsonl", "--output", "o.html").code == 0
 
 
+@pytest.mark.parametrize("given", [[], ["--input", "feed.csv"]])
+def test_a_page_finds_texts_and_ids_in_columns_of_any_name(given, command, place, model_folder):
+    columns = ("--text-column", "noi_dung", "--id-column", "ma")
+    write(place / "feed.csv", f'ma,noi_dung\nk1,"{GOOD}"\n')
+    assert command("tag", "feed.csv", "--model", model_folder, "--output", "o.jsonl", *columns).code == 0
+    assert command("view", "o.jsonl", "--output", "o.html", *given, *columns).code == 0
+    assert "Thanh Thủy" in (place / "o.html").read_text(encoding="utf-8")
+    assert_refused(command("view", "o.jsonl", "--output", "p.html", *given), "no text for 'k1'")
+
+
 def test_a_page_without_its_texts_is_refused(command, place, model_folder):
     tagged = command("tag", "-", "--model", model_folder, stdin=GOOD.encode())
     write(place / "o.jsonl", tagged.out)
@@ -875,6 +895,15 @@ def test_inputs_are_stored_and_failures_listed(command, place):
     (article,) = records((place / "articles.jsonl").read_text(encoding="utf-8"))
     assert unicodedata.is_normalized("NFC", article["text"])
     assert_refused(command("ingest", "in", "--output", "articles.jsonl"), "articles.jsonl: exists already")
+
+
+def test_standard_input_that_is_closed_is_a_failure(console, place):
+    done = console("ingest", "-", "--output", "articles.jsonl", shell="{} <&-", cwd=place)
+    assert done.returncode == 3
+    assert done.stderr == "0 articles written, 0 left out as copies, 1 failed\n"
+    assert records((place / "articles.jsonl.errors.jsonl").read_text(encoding="utf-8")) == [
+        {"id": "stdin", "source": "<stdin>", "error": "<stdin>: closed. Send a text into it, or name a file"}
+    ]
 
 
 def test_an_encoder_folder_is_prepared_once(command, place, fresh_folder):

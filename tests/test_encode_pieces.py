@@ -3,6 +3,7 @@
 import json
 import random
 import time
+import tracemalloc
 
 import pytest
 import tiny
@@ -253,14 +254,27 @@ def test_a_word_that_leaves_no_piece_is_unknown():
 
 
 def test_ids_are_looked_up_once_and_the_memory_of_them_is_bounded(bert, monkeypatch):
-    monkeypatch.setattr("hoidam.encode.pieces._CACHE_LIMIT", 2)
+    monkeypatch.setattr("hoidam.encode.pieces._CACHED_WORDS", 2)
     table = PieceTable(bert)
     seen = []
     inner, table._look_up = table._look_up, lambda key: seen.append(key) or inner(key)
-    for surface in ("a", "a", "b", "b", "a", "ch", "a"):
+    long = "đường" * 20
+    for surface in ("a", "a", "b", long, long, "b", "a", "ch", "a"):
         assert table.word_ids(surface, spaced=False) == PieceTable(bert).word_ids(surface, spaced=False)
-    assert seen == ["a", "b", "ch", "a"]
+    assert seen == ["a", "b", long, long, "ch", "a"]
     assert len(table._cache) <= 2
+
+
+def test_long_words_take_no_memory_however_many_there_are(bert):
+    table = PieceTable(bert)
+    table._look_up = lambda key: list(range(1000, 1000 + LONGEST_WORD))
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            table.word_ids("đ" * 900 + str(number), spaced=True)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_same_letters_after_a_space_and_inside_are_told_apart(bert):

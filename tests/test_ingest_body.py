@@ -1,6 +1,7 @@
 """Finding the body: pages and articles written for these tests, and what holds for any text."""
 
 import random
+import re
 import time
 import unicodedata
 
@@ -187,6 +188,34 @@ def test_long_pages_take_time_in_proportion() -> None:
     for page in pages:
         find_body(page)
     assert time.process_time() - start < 8
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(" ".join(f"IMG_{n:04}.jpg" for n in range(60)) + " (xem tiếp trang sau)", id="names of pictures"),
+        pytest.param("Thu Hà" + " " * 100_000 + "Mai", id="spaces"),
+        pytest.param("Thu Hà  " + "(" * 100_000, id="brackets"),
+    ],
+)
+def test_no_line_takes_time_beyond_its_length(line: str) -> None:
+    start = time.process_time()
+    find_body(f"{HEADLINE}\n{line}\n{LEAD}")
+    assert time.process_time() - start < 1
+
+
+def test_rows_of_picture_names_are_told_as_if_each_way_to_divide_them_were_tried() -> None:
+    names = r"(?:\[?[^!?]{0,80}?\.(?:jpe?g|png|gif|webp|bmp|svg|tiff?|heic)\]?\s*)+$"
+    parts = [".jpg", ".JPEG", ".tif", ".tiff", "f", "a", "chợ 1", "[", "]", " ", "!", "x" * 40, "y" * 79]
+    rng = random.Random(10)
+    found = 0
+    for _ in range(5000):
+        line = "".join(rng.choices(parts, weights=[6, 3, 3, 3, 2, 2, 2, 2, 2, 3, 0.3, 0.5, 0.5], k=rng.randint(1, 8)))
+        line = line.strip() or "a"
+        wanted = re.match(names, line, re.IGNORECASE) is not None
+        assert (kind_of(line) is Kind.IMAGE) == wanted, line
+        found += wanted
+    assert 500 < found < 4500
 
 
 @pytest.mark.parametrize(

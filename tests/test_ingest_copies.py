@@ -30,6 +30,12 @@ def test_texts_share_a_key_where_their_words_are_the_same_and_only_there():
     assert len(keys) > 700
 
 
+def test_texts_without_letters_are_copies_where_they_are_the_same():
+    texts = ["!!!", "!!", "😀", "😀 😀", "…", "— —"]
+    assert len(set(map(content_key, texts))) == len(texts)
+    assert content_key(" !!!\n") == content_key("!!!") == content_key("!!!\u200b")
+
+
 def test_the_body_alone_is_compared_where_it_is_given():
     text = "Trang chủ\nHai bên bàn về chợ phiên.\nTin khác"
     start, end = text.index("Hai"), text.index("\nTin")

@@ -42,12 +42,19 @@ def only_failure(*inputs: Path | str, **options) -> Failure:
 def test_folders_are_searched_to_the_bottom_and_sorted(tmp_path: Path) -> None:
     for name in ("b.txt", "a/z.jsonl", "a/c/y.HTML", "x.csv", "w.parquet", "v.htm"):
         put(tmp_path / name)
-    for name in ("notes.md", "a/pic.jpg", ".hidden.txt", "a/.cache/q.txt", "out.jsonl.errors.jsonl"):
+    for name in (
+        "notes.md",
+        "a/pic.jpg",
+        ".hidden.txt",
+        "a/.cache/q.txt",
+        "o.jsonl.errors.jsonl",
+        "o.jsonl.duplicates.jsonl",
+    ):
         put(tmp_path / name)
     found = discover([tmp_path])
     names = [path.relative_to(tmp_path).as_posix() for path in found.files]
     assert names == ["a/c/y.HTML", "a/z.jsonl", "b.txt", "v.htm", "w.parquet", "x.csv"]
-    assert found.passed_over == 4
+    assert found.passed_over == 5
     assert found.failures == ()
 
 
@@ -176,11 +183,15 @@ def test_names_take_as_much_of_the_path_as_tells_them_apart() -> None:
     ]
 
 
-def test_a_name_that_is_not_utf_8_can_still_be_written_down(tmp_path: Path) -> None:
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe0i.txt")).write_text(TEXT, encoding="utf-8")
-    documents, _ = read(tmp_path)
-    assert documents[0].id == "b\\udce0i"
-    documents[0].source.encode()
+def test_a_name_that_is_not_utf_8_can_still_be_read_and_written_down(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [TEXT]}), tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").rename(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe0n.parquet"))
+    put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe0i.txt")))
+    documents, failures = read(tmp_path)
+    assert failures == []
+    assert [document.id for document in documents] == ["b\\udce0i", "b\\udce0n-1"]
+    for document in documents:
+        document.source.encode()
 
 
 def test_standard_input_is_text_or_json_lines(tmp_path: Path) -> None:
@@ -192,6 +203,27 @@ def test_standard_input_is_text_or_json_lines(tmp_path: Path) -> None:
     assert [failure.id for failure in failures] == ["stdin-2"]
     for content in (b"", b"  \n", b"\xff\xfe", b"a\0b"):
         assert only_failure("-", stdin=io.BytesIO(content)).source == "<stdin>"
+
+
+def test_standard_input_that_is_closed_or_breaks_off_is_one_failure(tmp_path: Path, monkeypatch) -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer) -> int:
+            raise OSError(5, "Input/output error")
+
+    good = put(tmp_path / "good.txt")
+    monkeypatch.setattr("sys.stdin", None)
+    for stdin, problem in (
+        (None, "closed. Send a text"),
+        (io.BufferedReader(Broken()), "cannot be read (Input/output"),
+    ):
+        for stdin_format in ("text", "jsonl"):
+            documents, failures = read("-", good, stdin=stdin, stdin_format=stdin_format)
+            assert [document.id for document in documents] == ["good"]
+            assert [failure.source for failure in failures] == ["<stdin>"]
+            assert failures[0].error.startswith(f"<stdin>: {problem}")
 
 
 def test_records_keep_their_fields(tmp_path: Path) -> None:
@@ -382,6 +414,52 @@ def test_parquet_of_another_shape_is_failures(tmp_path: Path) -> None:
         strict=True,
     ):
         assert problem in failure.error
+
+
+@pytest.mark.parametrize("field", ["body", "meta"])
+def test_a_csv_cell_nested_too_deep_is_one_failure(field: str, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", f'id,text,{field}\nk1,Một,"{"[" * 5000}"\nk2,Hai,\n')
+    documents, failures = read(path)
+    assert [document.id for document in documents] == ["k2"]
+    assert [(failure.id, failure.source) for failure in failures] == [("k1", f"{path}:2")]
+    assert failures[0].error.startswith(f"{path}:2: {field}: ")
+    assert "Give" in failures[0].error
+    assert len(failures[0].error) < 300 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pytest.param(pa.array([10**18, 0], pa.timestamp("us")), id="past the last year"),
+        pytest.param(pa.array([-(10**18), 0], pa.timestamp("us")), id="before the first year"),
+        pytest.param(pa.array([2**31 - 1, 0], pa.date32()), id="past the last day"),
+        pytest.param(pa.array([0, None], pa.timestamp("us", "Nowhere/City")), id="no such time zone"),
+    ],
+)
+def test_a_date_that_cannot_be_read_is_one_failure(dates: pa.Array, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["Một", "Hai"], "date": dates}), path)
+    documents, failures = read(path)
+    assert [document.id for document in documents] == ["a-2"]
+    assert [failure.source for failure in failures] == [f"{path}:1"]
+    assert failures[0].error.startswith(f"{path}:1: date: cannot be read (")
+    assert failures[0].error.endswith("Write it as a string")
+
+
+@pytest.mark.parametrize("doubled", ["text", "id"])
+def test_a_column_that_is_there_twice_is_a_failure_of_the_file_where_it_is_read(doubled: str, tmp_path: Path) -> None:
+    names = ["id", "text", "votes", "votes"]
+    put(tmp_path / "a.csv", ",".join([*names, doubled]) + "\nk1,Một,1,2,b\n")
+    put(tmp_path / "b.csv", ",".join(names) + "\nk2,Hai,1,2\n")
+    row = [pa.array([value]) for value in ("k3", "Ba", "1", "2", "b")]
+    pq.write_table(pa.Table.from_arrays(row, names=[*names, doubled]), tmp_path / "c.parquet")
+    row[0] = pa.array(["k4"])
+    pq.write_table(pa.Table.from_arrays(row[:4], names=names), tmp_path / "d.parquet")
+    documents, failures = read(tmp_path)
+    assert [document.id for document in documents] == ["k2", "k4"]
+    assert [failure.error for failure in failures] == [
+        f"{tmp_path}/{name}: 2 columns {doubled!r}. Give each its own name" for name in ("a.csv", "c.parquet")
+    ]
 
 
 def page(body: str, *, title: str = "Xã Ia Dom tiếp đoàn Đồn Đăk Đang - Báo Cao Nguyên") -> str:

@@ -1,6 +1,7 @@
 """Shards: however files are cut, the records are those of the whole file, under the same ids and places."""
 
 import json
+import os
 import random
 
 import pyarrow as pa
@@ -90,7 +91,7 @@ def test_uris_and_paths_lead_to_the_same_records(tmp_path):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"id": name, "text": "Hội đàm"}), encoding="utf-8")
-    for name in ("_temporary/x.jsonl", ".x.jsonl", "x.errors.jsonl", "notes.md"):
+    for name in ("_temporary/x.jsonl", ".x.jsonl", "x.errors.jsonl", "x.duplicates.jsonl", "notes.md"):
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("no input", encoding="utf-8")
@@ -119,6 +120,15 @@ def test_what_cannot_be_an_input_is_refused_at_once(tmp_path, monkeypatch, given
     (tmp_path / "page.txt").write_text("Hội đàm", encoding="utf-8")
     with pytest.raises(DataError, match=message):
         find_files([given])
+
+
+def test_a_name_that_is_not_utf_8_is_refused_at_once(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "Hội đàm"}', encoding="utf-8")
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/tin\xff.jsonl")
+    (tmp_path / "a.jsonl").rename(odd)
+    with pytest.raises(DataError) as caught:
+        find_files([str(tmp_path)])
+    assert str(caught.value) == f"{odd}: a name that is not UTF-8. Rename it"
 
 
 def test_a_file_that_is_gone_when_it_is_read_may_come_back(tmp_path):

@@ -72,6 +72,25 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
         output.unlink()
 
 
+@pytest.mark.parametrize("name", ["articles.jsonl", "articles.jsonl.errors.jsonl", "articles.jsonl.duplicates.jsonl"])
+def test_no_input_is_overwritten_even_with_force(name: str, tmp_path: Path) -> None:
+    given = tmp_path / name
+    given.write_text('{"id": "a", "text": "a", "votes": 3}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="is one of the inputs"):
+        ingest([tmp_path / ".." / tmp_path.name / name], output=tmp_path / "articles.jsonl", force=True)
+    assert given.read_text(encoding="utf-8") == '{"id": "a", "text": "a", "votes": 3}\n'
+    assert list(tmp_path.iterdir()) == [given]
+
+
+def test_what_was_left_out_is_not_read_again(tmp_path: Path) -> None:
+    for name, text in {"a": "Mở chợ", "b": "Mở chợ", "c": ""}.items():
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    assert ingest([tmp_path], output=tmp_path / "articles.jsonl", deduplicate="exact") == IngestSummary(1, 1, 1)
+    (tmp_path / "articles.jsonl").unlink()
+    again = ingest([tmp_path], output=tmp_path / "other.jsonl", deduplicate="exact")
+    assert again == IngestSummary(1, 1, 1, passed_over=2)
+
+
 def test_files_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
     for name in "abc":
         (tmp_path / f"{name}.txt").write_text(name, encoding="utf-8")
@@ -170,9 +189,10 @@ def test_the_most_similar_article_is_named() -> None:
 
 def test_articles_of_fewer_syllables_than_a_run_are_compared_too() -> None:
     finder = NearCopies()
-    for kept in (document("a", "Mở chợ"), document("b", "Mở cầu")):
+    for kept in (document("a", "Mở chợ"), document("b", "Mở cầu"), document("c", "!!!"), document("d", "😀")):
         assert finder.find(kept) is kept
-    assert finder.find(document("c", "mở  chợ!")).duplicate_of == "a"
+    assert finder.find(document("e", "mở  chợ!")).duplicate_of == "a"
+    assert finder.find(document("f", " 😀")).duplicate_of == "d"
 
 
 def test_near_copies_need_an_extra_and_say_so(tmp_path: Path, monkeypatch) -> None:

@@ -186,12 +186,13 @@ def test_where_several_write_one_file_it_is_one_of_theirs(bucket):
     uri, query = bucket
     folder = Folder(f"{uri}/out{query}")
     folder.clear(folders=["tagged"])
-    assert folder.is_empty() is False
+    assert folder.is_empty()
     contents = [bytes([number]) * (6 << 20) for number in range(2)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(partial(folder.write, "tagged/a"), contents * 3))
     assert folder.read("tagged/a") in contents
     assert folder.sizes(["tagged/a", "tagged/b", "tagged"]) == [6 << 20, None, None]
+    assert not folder.is_empty()
     folder.end(files=["tagged/a"], folders=["tagged"])
     assert folder.is_empty()
 

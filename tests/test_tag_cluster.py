@@ -354,17 +354,30 @@ def test_a_part_counts_while_its_files_are_as_long_as_they_were(actor, inputs, t
     assert list(folder.read_parts(plan)) == [4]
 
 
+PLANNED = {"plan.json": json.dumps(Plan({}, []).to_dict())}
+DONE = {"manifest.json": json.dumps({"model": "m", "settings": {}, "inputs": [], "parts": [], "later": 1})}
+FOREIGN = [
+    {"notes.txt": "mine"},
+    {"manifest.json": "{}", "notes.txt": "mine"},
+    {"manifest.json": '{"name": "a web page", "settings": {}}'},
+    {"manifest.json": '["model", "settings", "inputs", "parts"]'},
+    {"manifest.json": "[" * 100_000},
+    {"plan.json": '{"settings": {}}', "manifest.json": PLANNED["plan.json"]},
+    {"plan.json": "# Plan"},
+]
+
+
 @pytest.mark.parametrize(
     ("there", "options", "message"),
     [
-        ({"manifest.json": "{}"}, {}, "is there already, whole"),
-        ({"manifest.json": "{}"}, {"resume": True}, "is there already, whole"),
-        ({"plan.json": "{}"}, {}, "--resume goes on"),
-        ({"notes.txt": "mine"}, {"force": True}, "is not of a run of ours"),
-        ({"notes.txt": "mine"}, {"resume": True}, "is not of a run of ours"),
-        ({"manifest.json": "{}"}, {"force": True}, None),
-        ({"plan.json": "{}"}, {"force": True}, None),
-        ({"plan.json": "{}"}, {"resume": True}, None),
+        (DONE, {}, "is there already, whole"),
+        (DONE, {"resume": True}, "is there already, whole"),
+        (PLANNED, {}, "--resume goes on"),
+        *((there, {"force": True}, "is not of a run of ours") for there in FOREIGN),
+        *((there, {"resume": True}, "is not of a run of ours") for there in FOREIGN),
+        (DONE, {"force": True}, None),
+        (PLANNED, {"force": True}, None),
+        (PLANNED, {"resume": True}, None),
         ({}, {}, None),
     ],
 )
@@ -379,6 +392,35 @@ def test_what_is_in_the_way_stays(tmp_path, there, options, message):
         with pytest.raises(DataError, match=message):
             folder.check(**given)
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == there
+
+
+@pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}])
+def test_what_a_run_leaves_that_ends_before_its_plan_is_in_no_one_s_way(tmp_path, monkeypatch, options):
+    folder = PartFolder(str(tmp_path / "output"))
+    monkeypatch.setattr(folder, "_write", lambda *_: None)
+    folder.begin(Plan({}, []))
+    given = {"resume": False, "force": False} | options
+    folder.check(**given)
+    (tmp_path / "output" / "tagged" / "mine.txt").touch()
+    with pytest.raises(DataError, match="is not of a run of ours"):
+        folder.check(**given)
+
+
+def test_a_run_is_known_by_what_it_writes(inputs, tmp_path):
+    plan = make_plan(inputs[:1], model="m")
+    folder = PartFolder(str(tmp_path / "output"))
+    folder.begin(plan)
+    folder.check(resume=True, force=False)
+    parts = {index: folder.write_part(index, shard, []) for index, shard in enumerate(plan.shards)}
+    folder.finish(plan, parts, versions={})
+    folder.check(resume=False, force=True)
+    with pytest.raises(DataError, match="is there already, whole"):
+        folder.check(resume=True, force=False)
+
+
+def test_an_output_whose_name_is_not_utf_8_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"a name that is not UTF-8\. Rename it"):
+        PartFolder(os.fsdecode(os.fsencode(tmp_path) + b"/o\xff"))
 
 
 def node(alive=True, **resources):

@@ -14,6 +14,7 @@ import sys
 import time
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import endurance
 import generated
@@ -150,6 +151,16 @@ def test_inputs_that_changed_are_named(feed, stopped, change):
         tag(feed, stopped, resume=True)
     assert str(caught.value).startswith(f"{feed}: ")
     assert Journal(stopped).begun
+
+
+def test_a_run_over_a_file_whose_name_is_not_utf_8_goes_on(tmp_path):
+    odd = write_feed(Path(os.fsdecode(os.fsencode(tmp_path) + b"/tin\xff.jsonl")), count=20)
+    output = output_in(tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        tag(odd, output, stop=10)
+    assert Journal(output).begun
+    assert tag(odd, output, resume=True).tagged
+    assert all("tin\\udcff.jsonl" in record["source"] for record in read(output))
 
 
 def test_another_file_is_named(feed, stopped, tmp_path):

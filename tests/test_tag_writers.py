@@ -62,6 +62,20 @@ def test_csv_has_a_row_for_every_span_and_one_for_an_article_without_any(tmp_pat
             assert float(row["score"]) == pytest.approx(span.score, abs=1e-6)
 
 
+def test_csv_keeps_every_character_of_ids_sources_and_texts(tmp_path):
+    generator = random.Random(2)
+    names = ["".join(generator.choices('a\r\n\t\x0b\x0c\x1c\x85\u2028",;đ ', k=5)) for _ in range(500)]
+    span = {"start": 0, "end": 5, "type": "A", "score": 0.5}
+    article = {"categories": {}, "model": "m@1"}
+    records = [article | {"id": n, "source": n[::-1], "spans": [span | {"text": n}]} for n in names]
+    write_records(tmp_path / "o.csv", records)
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["id"], row["source"], row["text"]) for row in rows] == [(n, n[::-1], n) for n in names]
+    write(tmp_path / "plain.csv", make(20))
+    assert b"\r" not in (tmp_path / "plain.csv").read_bytes()
+
+
 def test_parquet_has_a_row_for_every_article_over_several_row_groups(tmp_path):
     tagged = list(make(2500))
     write(tmp_path / "o.parquet", tagged)

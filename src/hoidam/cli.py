@@ -485,6 +485,7 @@ def tag(
     if any("://" in place for place in [*inputs, output or ""]):
         raise typer.BadParameter("URIs need --engine ray")
     from hoidam.configuration import find_model
+    from hoidam.ingest.discover import printable
     from hoidam.ingest.readers import Columns, discover, read_found
     from hoidam.tag.journal import is_finished
 
@@ -511,7 +512,7 @@ def tag(
             tagger=tagger,
             output=target,
             stream=sys.stdout,
-            settings={"inputs": inputs, **columns, "deduplicate": deduplicate, "network": network},
+            settings={"inputs": [*map(printable, inputs)], **columns, "deduplicate": deduplicate, "network": network},
             files=found.files,
             resume=resume,
             force=force,
@@ -639,13 +640,16 @@ def view(
         list[str] | None,
         typer.Option("--input", help="What was tagged; by default the files that the records name as their source."),
     ] = None,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = "id",
     force: Force = False,
 ) -> None:
     """Write one self-contained page that shows tagged articles with their spans."""
     from hoidam.tag.sources import read_texts
     from hoidam.tag.view import view as write_page
 
-    count = write_page(tagged, texts=read_texts(tagged, inputs=inputs or []), output=output, force=force)
+    texts = read_texts(tagged, inputs=inputs or [], text_column=text_column, id_column=id_column)
+    count = write_page(tagged, texts=texts, output=output, force=force)
     _say(f"{count} articles: {output}")
 
 
@@ -709,7 +713,10 @@ def ingest(
         id_column=id_column,
         force=force,
     )
-    _say(f"{summary.written} articles written, {summary.duplicates} left out as copies, {summary.failed} failed")
+    passed = f"; {summary.passed_over} files of other kinds passed over" if summary.passed_over else ""
+    _say(
+        f"{summary.written} articles written, {summary.duplicates} left out as copies, {summary.failed} failed{passed}"
+    )
     if summary.failed:
         raise typer.Exit(SOME_FAILED)
 

@@ -25,7 +25,7 @@ def refuse_overwrite(path: Path, *, force: bool) -> None:
 def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
     """Raise DataError where `path` is one of the files that are read: not even `force` replaces these."""
     target = path.resolve()
-    if any(given.resolve() == target for given in inputs):
+    if path.exists() and any(given.resolve() == target for given in inputs):
         raise DataError("is one of the inputs", path=path, cure="Write the output somewhere else")
 
 

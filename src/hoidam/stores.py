@@ -59,11 +59,13 @@ def is_uri(place: str) -> bool:
 def locate(place: str) -> tuple[Any, str]:
     """The pyarrow file system of a place, a URI or a local path, and its path there.
 
-    Raises DataError where no such file system is known or it does not answer, and where a URI holds a secret key.
+    Raises DataError on a name that is not UTF-8, where no such file system is known or it does not answer, and where a
+    URI holds a secret key.
     """
     from pyarrow.fs import FileSystem, LocalFileSystem
 
     if not is_uri(place):
+        refuse_odd_name(place)
         return LocalFileSystem(), str(Path(place).absolute())
     if found := _SECRET.match(place):
         cure = "It would be written into records: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
@@ -77,6 +79,14 @@ def locate(place: str) -> tuple[Any, str]:
             f"cannot be reached ({error})", path=place, cure="Give a path, or a URI as pyarrow has them"
         ) from None
     return filesystem, path.rstrip("/") or path
+
+
+def refuse_odd_name(place: str) -> None:
+    """Raise DataError on a name made of bytes that are not UTF-8, which pyarrow's file systems do not take."""
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise DataError("a name that is not UTF-8", path=place, cure="Rename it") from None
 
 
 def join(place: str, inner: str) -> str:
@@ -155,6 +165,15 @@ def _match(filesystem: Any, folder: str, pattern: Sequence[str]) -> Iterator[Any
         yield from _match(filesystem, folder, pattern[1:])
 
 
+def _holds_files(filesystem: Any, folder: str) -> bool:
+    """Whether there is a file in a folder, however deep; no more is listed than it takes to know."""
+    from pyarrow.fs import FileSelector, FileType
+
+    infos = filesystem.get_file_info(FileSelector(folder))
+    folders = [info.path for info in infos if info.type == FileType.Directory]
+    return len(folders) < len(infos) or any(_holds_files(filesystem, inner) for inner in folders)
+
+
 class Folder:
     """A folder at `place`, a path or URI, in which every file is whole from the start; its methods raise DataError."""
 
@@ -163,15 +182,15 @@ class Folder:
         self._filesystem, self._root = locate(place)
 
     def is_empty(self) -> bool:
-        """Whether nothing is there yet; raises DataError too where a file is, or no bucket for the folder."""
-        from pyarrow.fs import FileSelector, FileType
+        """Whether no file is there yet; raises DataError too where it is a file itself, or no bucket for the folder."""
+        from pyarrow.fs import FileType
 
         with reaching(self.place):
             [info] = self._filesystem.get_file_info([self._root])
             if info.type == FileType.File:
                 raise DataError("is a file", path=self.place, cure="Give the name of a folder")
             try:
-                return not self._filesystem.get_file_info(FileSelector(self._root))
+                return not _holds_files(self._filesystem, self._root)
             except FileNotFoundError:
                 return True
 

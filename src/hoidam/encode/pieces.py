@@ -14,7 +14,8 @@ LONGEST_WORD = 24
 LONGEST_SURFACE = 1_000
 """Characters of a word that a tokenizer is shown: the time of a pure Python one grows faster than a word's length."""
 
-_CACHE_LIMIT = 1_000_000
+_CACHED_WORDS, _CACHED_SURFACE = 1 << 16, 64
+"""How many words are kept with their pieces, and of how many characters at most: longer ones seldom come again."""
 
 
 class PieceTable:
@@ -45,10 +46,16 @@ class PieceTable:
         key = f" {surface}" if spaced else surface
         found = self._cache.get(key)
         if found is None:
-            if len(self._cache) >= _CACHE_LIMIT:
-                self._cache.clear()
-            found = self._cache[key] = tuple(self._look_up(key)[:LONGEST_WORD]) or (self._unknown_id,)
+            found = tuple(self._look_up(key)[:LONGEST_WORD]) or (self._unknown_id,)
+            self._keep(key, found)
         return found
+
+    def _keep(self, key: str, found: tuple[int, ...]) -> None:
+        if len(key) > _CACHED_SURFACE:
+            return
+        if len(self._cache) >= _CACHED_WORDS:
+            self._cache.clear()
+        self._cache[key] = found
 
     def _look_up(self, key: str) -> list[int]:
         if self._fast is not None:

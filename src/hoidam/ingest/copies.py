@@ -24,9 +24,13 @@ class Duplicate:
 
 
 def syllables(text: str, body: tuple[int, int] | None = None) -> list[str]:
-    """What bodies are compared by: their syllables, normalised and in lower case; the body is found if not given."""
+    """What bodies are compared by: their syllables, normalised and in lower case; the body is found if not given.
+
+    Of a body without letters and digits it is the signs, as spaces part them.
+    """
     start, end = body or find_body(text)
-    return re.findall(r"\w+", normalise(text[start:end]).text.casefold())
+    said = normalise(text[start:end]).text.casefold()
+    return re.findall(r"\w+", said) or said.split()
 
 
 def content_key(text: str, body: tuple[int, int] | None = None) -> bytes:

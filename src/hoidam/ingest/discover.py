@@ -14,6 +14,8 @@ SUFFIXES = PAGES + RECORDS
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 KINDS = f"{', '.join(SUFFIXES)}, and all but the last as .gz or .zst"
 STDIN = Path("-")
+BY_PRODUCTS = (".errors.jsonl", ".duplicates.jsonl")
+"""Ends of the names of what runs write beside their output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +165,10 @@ def _walk(folder: Path) -> Found:
 
 
 def _sift(paths: Sequence[Path]) -> Found:
-    """Keep what can be read; hidden files and the error records of earlier runs are no input."""
+    """Keep what can be read; hidden files and what earlier runs wrote beside their output are no input."""
     kept = tuple(path for path in paths if form(path) in SUFFIXES and not _is_by_product(path.name))
     return Found(kept, passed_over=len(paths) - len(kept))
 
 
 def _is_by_product(name: str) -> bool:
-    return name.startswith(".") or name.endswith(".errors.jsonl")
+    return name.startswith(".") or name.endswith(BY_PRODUCTS)

@@ -119,7 +119,8 @@ _BARE_ADDRESS = re.compile(r"(?:https?://|www\.)\S+$", re.IGNORECASE)
 _TIME_STAMP = re.compile(
     r"\d[/.-](?:19|20)\d\d\D{1,12}\d{1,2}[:h]\d\d|\d[:h]\d\d\D{1,12}\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)\d\d"
 )
-_IMAGE_NAME = re.compile(r"(?:\[?[^!?]{0,80}?\.(?:jpe?g|png|gif|webp|bmp|svg|tiff?|heic)\]?\s*)+$", re.IGNORECASE)
+# Atomic: a name is taken as it is first found, else a row that ends in other words is divided in every way there is.
+_IMAGE_NAME = re.compile(r"(?>\[?[^!?]{0,80}?\.(?:jpe?g|png|gif|webp|bmp|svg|tiff?|heic)\]?\s*)+$", re.IGNORECASE)
 _LINK_SEPARATOR = re.compile(r"\s*[|›»→•·▸►]+\s*|\s(?:/|\*|>+)\s|\s{2,}")
 _TRAIL = ("›", "»", "→", "▸", "►", " > ", ">>")
 _DASH_SEPARATOR = re.compile(r"\s[-–—]\s")
@@ -249,7 +250,9 @@ def is_office(text: str) -> bool:
 
 def _is_names(text: str) -> bool:
     """Whether a line is one to three personal names and nothing else."""
-    names = [name for name in _NAME_SEPARATOR.split(re.sub(r"\([^)]*\)", "", text).strip()) if name]
+    # Single spaces: in a long run of them each would be looked at as the start of a separator.
+    bare = " ".join(re.sub(r"\([^()]*\)", "", text).split())
+    names = [name for name in _NAME_SEPARATOR.split(bare) if name]
     return 1 <= len(names) <= 3 and all(map(_is_name, names)) and not is_office(text)
 
 

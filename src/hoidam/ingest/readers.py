@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -124,9 +125,7 @@ def read_found(
         item
         for path in found.files
         for item in (
-            _read_stdin(stdin or sys.stdin.buffer, stdin_format, columns)
-            if path == STDIN
-            else _read_file(path, names[path], columns)
+            _read_stdin(stdin, stdin_format, columns) if path == STDIN else _read_file(path, names[path], columns)
         )
     )
     with closing(Seen()) as seen:
@@ -179,12 +178,17 @@ def _read_stream(stream: BinaryIO, kind: str, name: str, path: Path, columns: Co
             yield from at_least_one(_read_json_lines(stream, name, path, columns))
 
 
-def _read_stdin(stream: BinaryIO, stdin_format: str, columns: Columns) -> Iterator[Item]:
+def _read_stdin(stream: BinaryIO | None, stdin_format: str, columns: Columns) -> Iterator[Item]:
     name, path = "stdin", Path("<stdin>")
     try:
+        if stream is None and sys.stdin is None:
+            raise DataError("closed", cure="Send a text into it, or name a file")
+        stream = stream or sys.stdin.buffer
         yield from _read_stream(stream, ".jsonl" if stdin_format == "jsonl" else ".txt", name, path, columns)
     except DataError as error:
         yield Failure.of(error, source=path, identifier=name)
+    except OSError as error:
+        yield Failure.of(unreadable(error), source=path, identifier=name)
 
 
 def at_least_one(items: Iterator[Item]) -> Iterator[Item]:
@@ -311,8 +315,7 @@ def _read_csv(stream: BinaryIO, name: str, path: Path, columns: Columns) -> Iter
         return
     reader = csv.reader(itertools.chain([top], lines), delimiter=_delimiter(top, columns), strict=True)
     header = [label.strip() for label in _csv_row(_next_row(reader) or [])]
-    if columns.text not in header:
-        raise DataError(f"no column {columns.text!r} among {header}", cure=_NAME_COLUMN)
+    _columns_read(header, columns)
     number = 0
     while True:
         line = reader.line_num + 1
@@ -322,6 +325,17 @@ def _read_csv(stream: BinaryIO, name: str, path: Path, columns: Columns) -> Iter
         if row:
             number += 1
             yield _record(partial(_csv_record, row, header), f"{name}-{number}", f"{path}:{line}", columns)
+
+
+def _columns_read(known: Sequence[str], columns: Columns) -> list[str]:
+    """Those of a table's columns that are read; raises DataError where that of the texts is missing or one is twice."""
+    if columns.text not in known:
+        raise DataError(f"no column {columns.text!r} among {known}", cure=_NAME_COLUMN)
+    wanted = [label for label in known if label in {columns.text, columns.id, "body", "meta", *_OPTIONAL}]
+    for label in wanted:
+        if wanted.count(label) > 1:
+            raise DataError(f"{wanted.count(label)} columns {label!r}", cure="Give each its own name")
+    return wanted
 
 
 def _delimiter(top: str, columns: Columns) -> str:
@@ -360,12 +374,14 @@ def _json_cell(value: str | None) -> Any:
     """A cell that holds an object or list is JSON; anything else is left for the check of its field to refuse."""
     try:
         return json.loads(value) if value else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 
 def _read_parquet(path: Path, name: str, columns: Columns) -> Iterator[Item]:
-    return row_items(path, name=name, path=path, columns=columns)
+    # Opened here: pyarrow opens no name that is not UTF-8.
+    with path.open("rb") as stream:
+        yield from row_items(stream, name=name, path=path, columns=columns)
 
 
 def row_items(
@@ -377,7 +393,7 @@ def row_items(
     groups: Sequence[int] | None = None,
     first: int = 1,
 ) -> Iterator[Item]:
-    """One item for each row of a Parquet file, by path or open, or of some of its row groups, in order.
+    """One item for each row of an open Parquet file, or of some of its row groups, in order.
 
     `first` is the number that the first row read has in its file.
     """
@@ -386,10 +402,7 @@ def row_items(
 
     try:
         with parquet.ParquetFile(file, buffer_size=1 << 20) as table:
-            known = table.schema_arrow.names
-            if columns.text not in known:
-                raise DataError(f"no column {columns.text!r} among {known}", cure=_NAME_COLUMN)
-            wanted = [label for label in known if label in {columns.text, columns.id, "body", "meta", *_OPTIONAL}]
+            wanted = _columns_read(table.schema_arrow.names, columns)
             rows = _parquet_rows(table.iter_batches(batch_size=_PARQUET_ROWS, row_groups=groups, columns=wanted))
             for number, parse in enumerate(rows, start=first):
                 yield _record(parse, f"{name}-{number}", f"{path}:{number}", columns)
@@ -404,10 +417,17 @@ def _parquet_rows(batches: Iterable[Any]) -> Iterator[Callable[[], Mapping[str, 
 
 
 def _parquet_record(batch: Any, index: int) -> Mapping[str, Any]:
+    return {label: _parquet_cell(batch.column(label)[index], label) for label in batch.schema.names}
+
+
+def _parquet_cell(cell: Any, label: str) -> Any:
     try:
-        return {label: batch.column(label)[index].as_py() for label in batch.schema.names}
+        return cell.as_py()
     except UnicodeDecodeError:
         raise DataError("not UTF-8", cure="Write the file again with texts in UTF-8") from None
+    except (ValueError, OverflowError, LookupError) as error:
+        # Dates past those that Python knows, or in a time zone that this machine does not.
+        raise DataError(f"cannot be read ({error})", field=label, cure="Write it as a string") from None
 
 
 def _record(parse: Callable[[], Mapping[str, Any]], name: str, place: str, columns: Columns) -> Item:
@@ -465,7 +485,9 @@ def _body(value: Any, length: int) -> tuple[int, int] | None:
         start, end = value
         if 0 <= start < end <= length:
             return start, end
-    raise DataError(f"found {value!r}", field="body", cure=f"Give [start, end] with 0 <= start < end <= {length}")
+    raise DataError(
+        f"found {reprlib.repr(value)}", field="body", cure=f"Give [start, end] with 0 <= start < end <= {length}"
+    )
 
 
 def _meta(value: Any) -> Mapping[str, Any]:

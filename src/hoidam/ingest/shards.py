@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from hoidam.errors import DataError, UnreachableError
-from hoidam.ingest.discover import Failure, discover, name_files
+from hoidam.ingest.discover import BY_PRODUCTS, Failure, discover, name_files
 from hoidam.ingest.readers import Columns, Item, at_least_one, line_items, row_items
-from hoidam.stores import find, is_uri, locate, reaching, refusal
+from hoidam.stores import find, is_uri, locate, reaching, refusal, refuse_odd_name
 
 LINES, ROWS = ".jsonl", ".parquet"
 SHARD_BYTES = 32 << 20
@@ -74,6 +74,7 @@ def _find(given: str) -> Iterator[tuple[str, str, int]]:
     """Source, place and size of each file behind an input."""
     files = _find_uri(given) if is_uri(given) else _find_local(given)
     for source, place, size in files:
+        refuse_odd_name(place)
         if Path(source).suffix.lower() not in (LINES, ROWS):
             raise DataError(
                 f"not a {LINES} or {ROWS} file", path=source, cure="Gather articles with `hoidam ingest` first"
@@ -99,7 +100,7 @@ def _find_uri(given: str) -> Iterator[tuple[str, str, int]]:
 def _is_input(path: str) -> bool:
     """Whether a file holds records, and is not one that programs keep for themselves."""
     hidden = any(part.startswith((".", "_")) for part in path.split("/"))
-    return path.lower().endswith((LINES, ROWS)) and not path.endswith(".errors.jsonl") and not hidden
+    return path.lower().endswith((LINES, ROWS)) and not path.endswith(BY_PRODUCTS) and not hidden
 
 
 def cut_files(files: Sequence[InputFile], *, size: int = SHARD_BYTES) -> list[Shard]:

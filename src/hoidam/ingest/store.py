@@ -10,10 +10,10 @@ from typing import IO, Any, Literal
 
 from hoidam.document import Article
 from hoidam.errors import DataError, MissingExtraError
-from hoidam.files import json_line, refuse_overwrite, whole_file
+from hoidam.files import json_line, refuse_inputs, refuse_overwrite, whole_file
 from hoidam.ingest.copies import Duplicate, syllables
 from hoidam.ingest.normalise import store_form
-from hoidam.ingest.readers import Document, Failure, read_inputs
+from hoidam.ingest.readers import Columns, Document, Failure, discover, read_found
 
 SHINGLE_SYLLABLES = 5
 NEAR_SIMILARITY = 0.8
@@ -24,11 +24,12 @@ _CANDIDATE_SIMILARITY = 0.6
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """How many articles were written, inputs failed, and copies were left out."""
+    """How many articles were written, inputs failed, copies were left out, and files of other kinds passed over."""
 
     written: int
     failed: int
     duplicates: int
+    passed_over: int = 0
 
 
 def ingest(
@@ -44,20 +45,20 @@ def ingest(
     """Write every input as an article record, its whole text in store form.
 
     Failures go to `<output>.errors.jsonl`, what `deduplicate` leaves out to `<output>.duplicates.jsonl`; neither file
-    is there when it has nothing to say. Raises DataError where a file is in the way and `force` is not given, and
-    MissingExtraError where near duplicates are asked for without datasketch.
+    is there when it has nothing to say. Raises DataError where a file is in the way and `force` is not given or it is
+    one of the inputs, and MissingExtraError where near duplicates are asked for without datasketch.
     """
     if output.suffix != ".jsonl":
         raise DataError("not a .jsonl name", path=output, cure="Articles are stored as JSON lines")
     finder = NearCopies() if deduplicate == "near" else None
-    items = read_inputs(
-        inputs,
-        text_column=text_column,
-        id_column=id_column,
+    given = discover(inputs)
+    items = read_found(
+        given,
+        columns=Columns(text_column, id_column),
         deduplicate=deduplicate == "exact",
         stdin_format=stdin_format,
     )
-    with _Writers(output, force=force) as writers:
+    with _Writers(output, inputs=given.files, force=force) as writers:
         for item in items:
             found = finder.find(item) if finder and isinstance(item, Document) else item
             if isinstance(found, Failure):
@@ -66,7 +67,8 @@ def ingest(
                 writers.write("duplicates", found.to_dict())
             else:
                 writers.write("articles", article_record(found))
-    return IngestSummary(*(writers.counts[name] for name in ("articles", "errors", "duplicates")))
+    counts = writers.counts
+    return IngestSummary(counts["articles"], counts["errors"], counts["duplicates"], given.passed_over)
 
 
 def article_record(document: Document) -> dict[str, Any]:
@@ -121,11 +123,11 @@ def _shingles(row: Sequence[str]) -> set[str]:
 class _Writers:
     """The three output files: articles always, errors and duplicates once there is one; all whole or none."""
 
-    def __init__(self, output: Path, *, force: bool) -> None:
+    def __init__(self, output: Path, *, inputs: Sequence[Path], force: bool) -> None:
         self._paths = {"articles": output} | {
             name: output.with_name(f"{output.name}.{name}.jsonl") for name in ("errors", "duplicates")
         }
-        self._force = force
+        self._inputs, self._force = inputs, force
         self._streams: dict[str, IO[str]] = {}
         self._stack = ExitStack()
         self.counts: Counter[str] = Counter()
@@ -133,6 +135,7 @@ class _Writers:
     def __enter__(self) -> "_Writers":
         for path in self._paths.values():
             refuse_overwrite(path, force=self._force)
+            refuse_inputs(path, self._inputs)
         self._open("articles")
         return self
 

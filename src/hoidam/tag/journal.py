@@ -24,6 +24,7 @@ from typing import Any
 
 from hoidam.errors import DataError
 from hoidam.files import json_line, parse_json_line, refuse_inputs, refuse_overwrite, whole_file, writing
+from hoidam.ingest.discover import printable
 from hoidam.ingest.readers import Item
 from hoidam.tag.writers import check_form, errors_path
 
@@ -228,8 +229,8 @@ def _describe(path: Path) -> dict[str, Any]:
     """A file as it is now; of standard input, and of what is gone, the name alone."""
     with suppress(OSError):
         found = path.stat()
-        return {"file": str(path), "size": found.st_size, "changed": found.st_mtime_ns}
-    return {"file": str(path)}
+        return {"file": printable(path), "size": found.st_size, "changed": found.st_mtime_ns}
+    return {"file": printable(path)}
 
 
 def _mend(path: Path) -> int:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 
+_MARKS = {PLAN: {"settings", "shards"}, MANIFEST: {"model", "settings", "inputs", "parts"}}
+"""Keys by which a file is known for ours, whatever later versions write beside them: others use these names too."""
+
 _CONNECTIONS = 32
 _START_ANEW = "--force begins anew"
 
@@ -114,7 +117,7 @@ class PartFolder:
         if self.is_whole():
             if not force:
                 raise DataError("is there already, whole", path=self.place, cure=f"Leave it, or {_START_ANEW}")
-        elif not self._is_there(PLAN):
+        elif not self._is_ours(PLAN):
             raise DataError("is not of a run of ours", path=self.place, cure="Give the name of a new folder")
         elif not (resume or force):
             cure = f"--resume goes on with it, {_START_ANEW}"
@@ -122,7 +125,7 @@ class PartFolder:
 
     def is_whole(self) -> bool:
         """Whether the run that wrote here came to its end."""
-        return self._is_there(MANIFEST)
+        return self._is_ours(MANIFEST)
 
     def plan_to_go_on(self, settings: Mapping[str, Any], files: Sequence[InputFile]) -> Plan | None:
         """The plan of the run here, if there is one; raises DataError where settings or files are not the same."""
@@ -203,6 +206,15 @@ class PartFolder:
     def _write(self, path: str, data: bytes) -> Written:
         self._folder.write(path, data)
         return Written(path, len(data), hashlib.sha256(data).hexdigest())
+
+    def _is_ours(self, path: str) -> bool:
+        if not self._is_there(path):
+            return False
+        try:
+            found = json.loads(self._folder.read(path))
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(found, dict) and _MARKS[path] <= found.keys()
 
     def _is_there(self, path: str) -> bool:
         return self._folder.sizes([path]) != [None]

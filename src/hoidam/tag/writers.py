@@ -55,7 +55,9 @@ class CsvWriter:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._rows = csv.DictWriter(stream, [*self._ARTICLE, *self._SPAN], restval="", lineterminator="\n")
+        columns = [*self._ARTICLE, *self._SPAN]
+        # Python quotes a field for the characters that end rows, and readers end rows at a carriage return too.
+        self._rows = csv.DictWriter(_LineFeeds(stream), columns, restval="", lineterminator="\r\n")
         self._rows.writeheader()
 
     def write(self, record: Mapping[str, Any]) -> None:
@@ -67,6 +69,16 @@ class CsvWriter:
     def close(self) -> None:
         """Close the stream."""
         self._stream.close()
+
+
+class _LineFeeds:
+    """Takes rows that end in carriage return and line feed and ends them in a line feed."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> None:
+        self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 class ParquetWriter:
