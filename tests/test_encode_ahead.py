@@ -164,6 +164,8 @@ def test_what_a_stopped_run_has_segmented_is_kept(tmp_path, monkeypatch):
 def test_processes_load_a_segmenter_by_its_name_and_give_the_same_words_in_their_order(name, tmp_path, monkeypatch):
     monkeypatch.setattr(ahead, "_PROCESS_LINES", 20)
     monkeypatch.setattr(ahead, "_TASK_LINES", 3)
+    if name == "pyvi":
+        pytest.importorskip(name, reason="an extra that `make setup` leaves out")
     real = load_segmenter(name)
     texts = [f"Dòng thứ {number}: hội đàm giữa hai huyện." for number in range(50)]
 
