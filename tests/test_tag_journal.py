@@ -377,8 +377,9 @@ def command_peak(folder, model, suffix, *, count):
     else:
         lines = (json_line({"id": name, "text": text}) for name, text in zip(*rows.values(), strict=True))
         (folder / "feed.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode(), 1))
-    code = "import resource, sys; from hoidam.cli import main\ntry: main()\n"
-    code += "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    # Not getrusage's: that counts in what the process which started this one had at that moment.
+    code = "from hoidam.cli import main\ntry: main()\n"
+    code += "finally: print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     given = [folder / f"feed.{suffix}", "--model", model, "--output", folder / f"o.{suffix}", "--deduplicate"]
     words = [sys.executable, "-c", code, "tag", *map(str, given)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
